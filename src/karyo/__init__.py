@@ -1,0 +1,3 @@
+"""karyo: recognise human chromosomes."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,61 @@
+"""The `karyo` command: one module per subcommand, nothing heavy imported before it is needed."""
+
+import sys
+
+import typer
+
+from karyo import __version__
+from karyo.commands.draw import draw_app
+from karyo.errors import KaryoError
+
+app = typer.Typer(
+    name="karyo",
+    help="Recognise human chromosomes: train, measure and use classifiers of chromosome images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(draw_app, name="draw")
+
+# Everything after the name, --help included, belongs to Hydra.
+_HYDRA = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command(context_settings=_HYDRA, add_help_option=False)
+def train(context: typer.Context) -> None:
+    """Train a network, or sweep settings with -m; the same as `python src/train.py`."""
+    from karyo.training.application import train as application
+
+    sys.argv = ["karyo train", *context.args]
+    application()
+
+
+@app.command(context_settings=_HYDRA, add_help_option=False)
+def evaluate(context: typer.Context) -> None:
+    """Measure a trained network; the same as `python src/evaluate.py`."""
+    from karyo.training.application import evaluate as application
+
+    sys.argv = ["karyo evaluate", *context.args]
+    application()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"karyo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Show the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence and an exit code."""
+    try:
+        app()
+    except KaryoError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""From files to batches: records, layouts, splits, leak check, prepared images, augmentation, Lightning data module."""

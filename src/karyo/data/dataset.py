@@ -1,0 +1,96 @@
+"""Prepared images as a PyTorch data set that gives whole batches, and the order in which training sees them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, DistributedSampler
+
+from karyo.data.augmentation import Augmentation
+from karyo.data.prepared import PreparedImages
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Images (B, C, S, S) uint8, labels (B,) int64 and record indices (B,) int64."""
+
+
+class ChromosomeImages(Dataset[Batch]):
+    """One side of a split.
+
+    Augmentation depends on the seed, the epoch and a batch's first record only, so a run with other workers, or one
+    that was stopped and resumed, sees the same pictures.
+
+    Args:
+        prepared: All prepared images.
+        labels: Class of each prepared image, (M,) int64.
+        indices: Which of them are on this side, (N,) int64.
+        augmentation: Random changes; None for none.
+        channels: 1, or 3 to repeat the grey channel.
+        seed: Seed of the augmentation.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedImages,
+        labels: NDArray[np.int64],
+        indices: NDArray[np.int64],
+        augmentation: Augmentation | None = None,
+        channels: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self._prepared, self._labels, self._indices = prepared, labels, indices
+        self._augmentation, self._channels, self._seed = augmentation, channels, seed
+        # Shared memory: workers that live through many epochs must see the number change.
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+
+    def __len__(self) -> int:
+        """Return the number of images on this side."""
+        return len(self._indices)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch that the augmentation is drawn for, in the workers too."""
+        self._epoch[0] = epoch
+
+    def __getitem__(self, position: int) -> Batch:
+        """Return a batch of one."""
+        return self.__getitems__([position])
+
+    def __getitems__(self, positions: Sequence[int]) -> Batch:
+        """Return the batch of some positions 0..N-1."""
+        indices = self._indices[np.asarray(positions, dtype=np.int64)]
+        images = self._prepared.take(indices)
+        if self._augmentation is None:
+            batch = torch.from_numpy(images)[:, None]
+            batch = batch.expand(-1, self._channels, -1, -1).contiguous() if self._channels > 1 else batch
+        else:
+            seed = (self._seed, int(self._epoch[0]), int(indices[0]))
+            batch = torch.from_numpy(self._augmentation(images, seed))
+        return batch, torch.from_numpy(self._labels[indices]), torch.from_numpy(indices)
+
+
+class TrainingSampler(DistributedSampler[Batch]):
+    """A new order in every epoch, divided among the processes of a distributed run.
+
+    Args:
+        dataset: The training side; told the epoch whenever the sampler is.
+        seed: Same seed and epoch, same order.
+    """
+
+    def __init__(self, dataset: ChromosomeImages, seed: int) -> None:
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        processes = torch.distributed.get_world_size() if distributed else 1
+        rank = torch.distributed.get_rank() if distributed else 0
+        super().__init__(dataset, num_replicas=processes, rank=rank, shuffle=True, seed=seed)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order, and the augmentation, of an epoch."""
+        super().set_epoch(epoch)
+        if isinstance(self.dataset, ChromosomeImages):
+            self.dataset.set_epoch(epoch)
+
+
+def whole_batch(batch: Any) -> Any:
+    """Pass on what :meth:`ChromosomeImages.__getitems__` made: it is a batch already."""
+    return batch

@@ -1,0 +1,293 @@
+"""Dividing the records into training, validation and test: by case, by cell or by image; one split or k folds.
+
+Chromosomes of one cell share its stain, contraction and focus, and cells of one patient share its heteromorphisms; a
+split by image lets a network recognise the cell instead of the chromosome and so reads too high. The default is
+therefore the strictest level that the data set knows.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karyo.chromosomes import CLASSES
+from karyo.data.leaks import check_leaks
+from karyo.data.records import Record
+from karyo.errors import DataError, SettingsError
+from karyo.files import write_text
+
+__all__ = ["LEVELS", "Split", "check_leaks", "known_levels", "split_records"]
+
+LEVELS: tuple[str, ...] = ("case", "cell", "image")
+"""What may be kept together, the strictest first."""
+
+SIDES: tuple[str, ...] = ("train", "validation", "test")
+
+_TRIALS = 64
+"""Random orders tried when groups are dealt out; the best balanced one wins."""
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three disjoint sets of record indices, each sorted.
+
+    Attributes:
+        train: Indices to learn from, int64.
+        validation: Indices to choose the best checkpoint by, int64.
+        test: Indices to measure on, once, int64.
+        by: ``case``, ``cell`` or ``image``: what lies on one side only.
+        seed: Seed that the split was drawn with.
+        folds: Number of folds, None for a single split.
+        fold: Which fold is the test side, 0-based.
+        warnings: What the user should know about this split, in sentences.
+    """
+
+    train: Indices
+    validation: Indices
+    test: Indices
+    by: str
+    seed: int = 0
+    folds: int | None = None
+    fold: int = 0
+    warnings: tuple[str, ...] = ()
+
+    def sides(self) -> dict[str, Indices]:
+        """Give the three sides by name, in order."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    def describe(self, records: Sequence[Record]) -> list[dict[str, Any]]:
+        """Count what is on each side.
+
+        Args:
+            records: The records that were split.
+
+        Returns:
+            For each side a row with ``side``, ``images``, ``share`` (0..1), ``cells``, ``cases`` (None where not
+            known), ``classes`` (how many of the 24 occur) and ``rarest`` (images of the rarest class that occurs).
+        """
+        total = sum(len(indices) for indices in self.sides().values())
+        rows = []
+        for side, indices in self.sides().items():
+            chosen = [records[index] for index in indices.tolist()]
+            labels = Counter(record.label for record in chosen)
+            rows.append(
+                {
+                    "side": side,
+                    "images": len(chosen),
+                    "share": len(chosen) / max(total, 1),
+                    "cells": _distinct([record.cell for record in chosen]),
+                    "cases": _distinct([record.case for record in chosen]),
+                    "classes": len(labels),
+                    "rarest": min(labels.values(), default=0),
+                }
+            )
+        return rows
+
+    def to_dict(self, records: Sequence[Record]) -> dict[str, Any]:
+        """Give the split as primitives with paths instead of indices."""
+        head = {"by": self.by, "seed": self.seed, "folds": self.folds, "fold": self.fold}
+        return head | {side: [records[i].path for i in indices.tolist()] for side, indices in self.sides().items()}
+
+    def save(self, path: str | Path, records: Sequence[Record]) -> None:
+        """Write :meth:`to_dict` as JSON, all or nothing.
+
+        Raises:
+            DataError: If the file cannot be written.
+        """
+        try:
+            write_text(Path(path), json.dumps(self.to_dict(records), indent=1))
+        except OSError as error:
+            raise DataError(f"the split cannot be saved as {path}: {error.strerror or error}") from error
+
+
+def split_records(
+    records: Sequence[Record],
+    by: str | None = None,
+    fractions: Sequence[float] = (0.7, 0.2, 0.1),
+    folds: int | None = None,
+    fold: int = 0,
+    seed: int = 0,
+) -> Split:
+    """Divide records into training, validation and test.
+
+    Images are dealt out class by class (stratified); cells and cases as a whole, so that the sides come as near to
+    their fractions, and to having every class, as 64 random orders allow.
+
+    Args:
+        records: What to divide.
+        by: ``case``, ``cell`` or ``image``; None for the strictest that every record knows and that has enough groups
+            (three; as many as there are folds, for two folds four).
+        fractions: Shares of training, validation and test; they add up to 1.
+        folds: Number of folds of a cross-validation, at least 2: the test sides of all folds are disjoint and cover
+            everything, validation is taken from the rest in its proportion to training. None for a single split.
+        fold: Which fold, 0..folds-1.
+        seed: Same seed, same split.
+
+    Returns:
+        The split.
+
+    Raises:
+        SettingsError: If a setting is out of range, or the data set does not know ``by``.
+        DataError: If there is one class only, fewer images than classes, or a side would be empty.
+    """
+    _check_settings(by, fractions, folds, fold)
+    _check_content(records)
+    needed = 4 if folds == 2 else max(3, folds or 0)
+    by = _chosen_level(records, by, needed)
+    groups = _groups(records, by)
+    if len(groups) < needed:
+        purpose = f"{folds} folds" if folds else "three sides (training, validation, test)"
+        raise DataError(f"{len(groups)} {by}s cannot be divided into {purpose}; at least {needed} are needed")
+    random = np.random.default_rng([seed % 2**63, LEVELS.index(by)])
+    if folds is None:
+        sides = _deal(groups, fractions, random, by)
+    else:
+        parts = _deal(groups, [1 / folds] * folds, random, by)
+        rest = [group for part in parts[:fold] + parts[fold + 1 :] for group in part]
+        share = fractions[0] + fractions[1]
+        sides = _deal(rest, [fractions[0] / share, fractions[1] / share], random, by)
+        sides.append(parts[fold])
+    train, validation, test = (_indices(side) for side in sides)
+    for name, indices in zip(SIDES, (train, validation, test), strict=True):
+        if not len(indices):
+            raise DataError(
+                f"the {name} side of the split is empty: {len(groups)} {by}s are too few for {_spoken(fractions)}"
+            )
+    return Split(train, validation, test, by, seed, folds, fold, _warnings(records, by, train))
+
+
+def known_levels(records: Sequence[Record]) -> list[str]:
+    """List the levels that every record knows, the strictest first; ``image`` is always known."""
+    named = [level for level in LEVELS[:2] if all(getattr(record, level) is not None for record in records)]
+    return [*named, "image"]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Records that stay together: their indices and how many there are of each class, (24,)."""
+
+    indices: list[int]
+    histogram: Indices
+
+
+def _groups(records: Sequence[Record], by: str) -> list[_Group]:
+    members: dict[Any, list[int]] = {}
+    for index, record in enumerate(records):
+        key = (index,) if by == "image" else (record.case,) if by == "case" else (record.case, record.cell)
+        members.setdefault(key, []).append(index)
+    labels = np.array([record.label for record in records])
+    return [_Group(rows, np.bincount(labels[rows], minlength=len(CLASSES))) for rows in members.values()]
+
+
+def _deal(groups: list[_Group], shares: Sequence[float], random: np.random.Generator, by: str) -> list[list[_Group]]:
+    """Deal groups out to parts of the given shares: stratified where a group is one image, else balanced by size."""
+    return _deal_images(groups, shares, random) if by == "image" else _deal_groups(groups, shares, random)
+
+
+def _deal_images(images: list[_Group], shares: Sequence[float], random: np.random.Generator) -> list[list[_Group]]:
+    """Deal the images of each class, shuffled, always to the part that lags most behind its share.
+
+    What a part lags behind is carried from class to class, so that each class is within one image of its share and so
+    is the whole. The largest part gets the first image of each class: none is unknown to the training side.
+    """
+    parts: list[list[_Group]] = [[] for _ in shares]
+    lag = np.zeros(len(shares))
+    order = random.permutation(len(images))
+    classes = np.array([int(image.histogram.argmax()) for image in images])[order]
+    even = max(shares) - min(shares) < 1e-9
+    for label in np.unique(classes):
+        for rank, index in enumerate(order[classes == label]):
+            lag += shares
+            part = int(np.argmax(shares if rank == 0 and not even else lag))
+            lag[part] -= 1
+            parts[part].append(images[index])
+    return parts
+
+
+def _deal_groups(groups: list[_Group], shares: Sequence[float], random: np.random.Generator) -> list[list[_Group]]:
+    """Deal groups in the best of several random orders, always to the part that lags most behind its share."""
+    histograms = np.stack([group.histogram for group in groups])
+    sizes, total = histograms.sum(axis=1), histograms.sum()
+    targets = np.asarray(shares) * total
+    best, lowest = np.zeros(len(groups), int), np.inf
+    for _ in range(_TRIALS):
+        assigned = np.zeros(len(groups), int)
+        lag = targets.copy()
+        for rank, index in enumerate(order := random.permutation(len(groups))):
+            empty = np.flatnonzero(lag == targets)
+            # The last groups go to parts that have none yet, however small their share is.
+            candidates = empty if len(empty) >= len(order) - rank else np.arange(len(lag))
+            part = int(candidates[np.argmax(lag[candidates])])
+            assigned[index] = part
+            lag[part] -= sizes[index]
+        absent = sum(int((histograms[assigned == part].sum(axis=0) == 0).sum()) for part in range(len(shares)))
+        cost = float(np.abs(lag).sum() / total) + 0.02 * absent
+        if cost < lowest:
+            best, lowest = assigned, cost
+    return [[groups[index] for index in np.flatnonzero(best == part)] for part in range(len(shares))]
+
+
+def _indices(side: list[_Group]) -> Indices:
+    return np.sort(np.array([index for group in side for index in group.indices], dtype=np.int64))
+
+
+def _chosen_level(records: Sequence[Record], by: str | None, needed: int) -> str:
+    known = known_levels(records)
+    if by is None:
+        return next(level for level in known if level == "image" or len(_groups(records, level)) >= needed)
+    if by not in known:
+        raise SettingsError(f"data.split_by={by} is not possible: this data set knows only {', '.join(known)}")
+    return by
+
+
+def _check_settings(by: str | None, fractions: Sequence[float], folds: int | None, fold: int) -> None:
+    if by is not None and by not in LEVELS:
+        raise SettingsError(f"data.split_by must be one of {', '.join(LEVELS)}, not {by!r}")
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise SettingsError(f"data.fractions must be three positive numbers that add up to 1, not {list(fractions)}")
+    if folds is not None and folds < 2:
+        raise SettingsError(f"data.folds must be at least 2, not {folds}")
+    if not 0 <= fold < (folds or 1):
+        allowed = f"from 0 to {folds - 1}" if folds else "0 unless data.folds is set"
+        raise SettingsError(f"data.fold must be {allowed}, not {fold}")
+
+
+def _check_content(records: Sequence[Record]) -> None:
+    if not records:
+        raise DataError("the data set has no images")
+    classes = {record.label for record in records}
+    if len(classes) < 2:
+        raise DataError(f"all {len(records)} images are of class {CLASSES[classes.pop()]}; two classes are needed")
+    if len(records) < len(CLASSES):
+        raise DataError(f"{len(records)} images are fewer than the {len(CLASSES)} classes")
+
+
+def _warnings(records: Sequence[Record], by: str, train: Indices) -> tuple[str, ...]:
+    found = []
+    known = known_levels(records)
+    if by == "image" and len(known) > 1:
+        found.append(
+            f"split by image although the {known[0]} of every image is known: chromosomes of one cell fall on several "
+            f"sides and the accuracy reads too high; data.split_by={known[0]} is the honest one"
+        )
+    absent = {record.label for record in records} - {records[index].label for index in train.tolist()}
+    if absent:
+        names = ", ".join(CLASSES[label] for label in sorted(absent))
+        found.append(f"no image of class {names} is on the training side")
+    return tuple(found)
+
+
+def _distinct(values: Sequence[str | None]) -> int | None:
+    known = {value for value in values if value is not None}
+    return len(known) or None
+
+
+def _spoken(fractions: Sequence[float]) -> str:
+    return " / ".join(f"{fraction:.0%}" for fraction in fractions)

@@ -1,0 +1,21 @@
+"""What a user may have got wrong, said in one sentence.
+
+Every error that a user can cause is one of these. The entry points print its text without a traceback and leave with
+its exit code; any other exception is a defect of the program and keeps its traceback.
+"""
+
+
+class KaryoError(Exception):
+    """Something outside the program stopped the run: unreadable data, a full disk, a diverged training."""
+
+    exit_code = 1
+
+
+class SettingsError(KaryoError):
+    """A setting that cannot be meant: a missing root, an unknown name, a value out of range."""
+
+    exit_code = 2
+
+
+class DataError(KaryoError):
+    """The data are not what they should be: unreadable images, unknown labels, leaks between splits."""

@@ -1,0 +1,100 @@
+"""The one way from a chromosome image to a network's input, in training, validation, prediction and the web API."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karyo.errors import SettingsError
+from karyo.imaging.align import align_to_axis
+from karyo.imaging.canvas import Canvas, Letterbox, Pad, Stretch
+from karyo.imaging.crop import crop_to_object
+from karyo.imaging.polarity import POLARITIES, background_level, normalise_polarity
+
+CANVASES: tuple[str, ...] = ("stretch", "letterbox", "pad")
+_LARGEST_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Polarity, background, crop, canvas: what is done to every image before a network sees it.
+
+    The background's level is subtracted, so that it is 0 whatever the exposure, and what later moves the image may
+    fill up with 0.
+
+    Attributes:
+        size: Side of the square result in pixels, 8..4096.
+        canvas: ``stretch``, ``letterbox`` or ``pad``; see :mod:`karyo.imaging.canvas`.
+        extent: Side of the square of original pixels that ``pad`` keeps at true scale.
+        polarity: ``auto``, ``bright`` or ``dark``: the background of the images as stored.
+        crop: Whether to cut the image down to the object first.
+        align: Whether to turn the object's long axis upright before, for images that were cut out as they lay.
+
+    Raises:
+        SettingsError: If a value is out of its range.
+    """
+
+    size: int
+    canvas: str = "stretch"
+    extent: int = 152
+    polarity: str = "auto"
+    crop: bool = True
+    align: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be meant."""
+        for name, largest, smallest in (("size", _LARGEST_SIZE, 8), ("extent", 100_000, 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= largest:
+                spoken = "image_size" if name == "size" else name
+                raise SettingsError(f"{spoken} must be a whole number from {smallest} to {largest}, not {value!r}")
+        if self.canvas not in CANVASES:
+            raise SettingsError(f"canvas must be one of {', '.join(CANVASES)}, not {self.canvas!r}")
+        if self.polarity not in POLARITIES:
+            raise SettingsError(f"polarity must be one of {', '.join(POLARITIES)}, not {self.polarity!r}")
+        for name in ("crop", "align"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name} must be true or false, not {getattr(self, name)!r}")
+
+    def __call__(self, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Prepare one image.
+
+        Args:
+            grey: Array (H, W), uint8, as stored.
+
+        Returns:
+            Array (size, size), uint8, background 0, chromosome bright.
+        """
+        grey = normalise_polarity(grey, self.polarity)
+        grey = np.maximum(grey, background_level(grey)) - np.uint8(background_level(grey))
+        if self.align:
+            grey = align_to_axis(grey)
+        if self.crop:
+            grey = crop_to_object(grey)
+        return self._fit()(grey, self.size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings as primitives, to travel inside checkpoints and exported files."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> "Preparation":
+        """Rebuild from :meth:`to_dict`.
+
+        Raises:
+            SettingsError: If a key is unknown, ``size`` is missing or a value is out of range.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = [key for key in settings if key not in known]
+        if unknown:
+            raise SettingsError(f"a preparation has no setting {unknown[0]!r}; it has {', '.join(known)}")
+        if "size" not in settings:
+            raise SettingsError("a preparation needs its size in pixels")
+        return cls(**settings)
+
+    def _fit(self) -> Canvas:
+        if self.canvas == "pad":
+            return Pad(self.extent)
+        return Letterbox() if self.canvas == "letterbox" else Stretch()

@@ -1,0 +1,1 @@
+"""Networks that recognise chromosomes, and the Lightning module that trains them."""

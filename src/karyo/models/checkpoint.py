@@ -1,0 +1,73 @@
+"""A trained network out of a checkpoint file, with the settings that belong to it."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from karyo.chromosomes import CLASSES
+from karyo.errors import DataError, SettingsError
+from karyo.imaging.preparation import Preparation
+from karyo.models.network import ChromosomeNetwork, NetworkSpec
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with its weights, and how images reach it.
+
+    Attributes:
+        network: The network, in evaluation mode, on the CPU.
+        preparation: The preprocessing it was trained with.
+        epoch: The epoch, from 1, after which it was saved.
+    """
+
+    network: ChromosomeNetwork
+    preparation: Preparation
+    epoch: int
+
+
+def load_checkpoint(path: Path) -> TrainedNetwork:
+    """Load a checkpoint of this program, unpickling nothing but tensors and primitives.
+
+    Args:
+        path: A ``.ckpt`` file.
+
+    Returns:
+        The network and its settings.
+
+    Raises:
+        SettingsError: If there is no such file.
+        DataError: If it is no checkpoint of this program, is damaged, or is for other classes.
+    """
+    if not path.is_file():
+        raise SettingsError(f"{path}: there is no such checkpoint.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a checkpoint; it is damaged or of another kind.") from error
+    own = content.get("karyo") if isinstance(content, dict) else None
+    if not isinstance(own, dict):
+        raise DataError(f"{path} is no checkpoint of karyo: it does not say which network and preparation it needs.")
+    _check_classes(own, path)
+    try:
+        network = ChromosomeNetwork(NetworkSpec(**own["network"]))
+        network.load_state_dict(_network_state(content["state_dict"]))
+        preparation = Preparation.from_dict(own["preparation"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path} does not fit this version of karyo ({str(error).splitlines()[0]}).") from error
+    return TrainedNetwork(network.eval(), preparation, int(content.get("epoch", -1)) + 1)
+
+
+def _check_classes(own: dict[str, Any], path: Path) -> None:
+    classes = tuple(own.get("classes", ()))
+    if classes != CLASSES:
+        raise DataError(
+            f"{path} was trained for {len(classes)} other classes ({', '.join(map(str, classes[:5]))}, ...), "
+            f"not for the 24 of this program (1..22, X, Y)."
+        )
+
+
+def _network_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}

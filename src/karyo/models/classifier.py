@@ -1,0 +1,114 @@
+"""The Lightning module: how a network is trained. It knows nothing of files and of configurations."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from karyo.models.network import ChromosomeNetwork
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Images uint8 ``(B, C, H, W)``, labels int64 ``(B,)``, record indices int64 ``(B,)``."""
+
+
+class Classifier(pl.LightningModule):
+    """Trains a network with cross-entropy, and InceptionV3's auxiliary classifier beside it.
+
+    Args:
+        network: What to train.
+        optimizer: From parameters to an optimizer.
+        scheduler: From an optimizer to a learning rate schedule; None keeps the rate.
+        interval: ``"epoch"`` or ``"step"``: how often the schedule moves on. A schedule that moves by the step is
+            given ``total_steps`` as well.
+        monitor: The logged value that a schedule such as ReduceLROnPlateau watches.
+        label_smoothing: Share of the probability spread evenly over all classes, 0..1.
+        auxiliary_weight: Weight of the auxiliary loss; 0.4 as in Szegedy et al. 2015.
+        channels_last: Whether to keep images and filters in the memory format that convolutions are fastest in.
+        seed: Start of the random numbers of every epoch, so that a resumed run draws what an unbroken one would.
+        provenance: Primitives to keep in every checkpoint (preparation, classes and the like).
+    """
+
+    def __init__(
+        self,
+        network: ChromosomeNetwork,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        interval: str = "epoch",
+        monitor: str = "validation/loss",
+        label_smoothing: float = 0.0,
+        auxiliary_weight: float = 0.4,
+        channels_last: bool = True,
+        seed: int = 0,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network = network.to(memory_format=self._memory_format)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+        self._interval = interval
+        self._monitor = monitor
+        self._auxiliary_weight = auxiliary_weight
+        self._seed = seed
+        self._provenance = dict(provenance or {})
+        classes = network.spec.n_classes
+        self.accuracies = nn.ModuleDict(
+            {f"{stage}_side": MulticlassAccuracy(classes, average="micro") for stage in ("train", "validation")}
+        )
+        self.losses = nn.ModuleDict({f"{stage}_side": MeanMetric() for stage in ("train", "validation")})
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images ``(B, C, H, W)``, uint8, to logits ``(B, n_classes)``."""
+        logits: Tensor = self.network(images.contiguous(memory_format=self._memory_format))
+        return logits
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's random numbers (dropout) from the seed and the epoch alone."""
+        torch.manual_seed((self._seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Compute the loss of one batch."""
+        images, labels, _ = batch
+        logits, auxiliary = self.network.forward_training(images.contiguous(memory_format=self._memory_format))
+        loss: Tensor = self.loss(logits, labels)
+        self._log("train", loss, logits, labels)
+        if auxiliary is not None:
+            loss = loss + self._auxiliary_weight * self.loss(auxiliary, labels)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Measure one batch of the validation side."""
+        images, labels, _ = batch
+        logits = self(images)
+        self._log("validation", self.loss(logits, labels), logits, labels)
+
+    def _log(self, stage: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        mean_loss, accuracy = self.losses[f"{stage}_side"], self.accuracies[f"{stage}_side"]
+        mean_loss.update(loss.detach(), len(labels))  # type: ignore[operator]
+        accuracy.update(logits.detach(), labels)  # type: ignore[operator]
+        # Metric objects, not values: an epoch's figure is then the mean over its images, not over its batches.
+        for name, metric in (("loss", mean_loss), ("accuracy", accuracy)):
+            self.log(f"{stage}/{name}", metric, on_step=False, on_epoch=True, prog_bar=name == "accuracy")  # type: ignore[arg-type]
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build the optimizer and its schedule."""
+        optimizer = self._make_optimizer(self.parameters())
+        if self._make_scheduler is None:
+            return optimizer
+        horizon = {"total_steps": int(self.trainer.estimated_stepping_batches)} if self._interval == "step" else {}
+        scheduler = self._make_scheduler(optimizer, **horizon)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": self._interval, "monitor": self._monitor},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what is needed to build the network again: primitives only."""
+        checkpoint["karyo"] = {"network": self.network.spec.to_dict(), **self._provenance}

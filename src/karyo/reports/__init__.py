@@ -1,0 +1,1 @@
+"""From predictions and run records to figures, tables and files that people read."""

@@ -1,0 +1,123 @@
+"""The two Hydra applications, `train` and `evaluate`: from the command line to an exit code.
+
+Exit codes: 0 done, 1 a run failed, 2 the settings cannot be meant, 130 interrupted. A user's mistake is answered with
+one sentence; set HYDRA_FULL_ERROR=1 to see the traceback instead.
+"""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from karyo.errors import KaryoError
+from karyo.training.locations import configuration_folder, register_resolvers
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def train() -> None:
+    """Run `train`: one run, or with `-m` a sweep."""
+    run_application("train", _train)
+
+
+def evaluate() -> None:
+    """Run `evaluate`: measure a trained network."""
+    run_application("evaluate", _evaluate)
+
+
+def _train(config: DictConfig) -> None:
+    # Imported here: torch and Lightning take seconds, which `--help` and `--cfg job` need not wait for.
+    from karyo.training.run import run
+
+    run(config)
+
+
+def _evaluate(config: DictConfig) -> None:
+    from karyo.training.evaluate import evaluate_run
+
+    evaluate_run(config)
+
+
+def run_application(name: str, task: Callable[[DictConfig], Any]) -> None:
+    """Compose the configuration ``name`` from the command line, run the task and leave with an exit code."""
+    register_resolvers()
+    wants_traceback = os.environ.get(_FULL_ERROR) == "1"
+    # Hydra then hands every exception over instead of printing it in its own way.
+    os.environ[_FULL_ERROR] = "1"
+    failures: list[Exception] = []
+
+    def guarded(config: DictConfig) -> None:
+        # Hydra would print a line of its own before handing the exception over.
+        try:
+            task(config)
+        except (KaryoError, OSError, OmegaConfBaseException) as error:
+            failures.append(error)
+
+    decorate = hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name=name)
+    try:
+        decorate(guarded)()
+        for failure in failures:
+            raise failure
+    except KaryoError as error:
+        _leave(str(error), error.exit_code, wants_traceback)
+    except (HydraException, OmegaConfBaseException) as error:
+        _leave(explain(error), 2, wants_traceback)
+    except OSError as error:
+        _leave(f"{error.filename or 'the output directory'}: {error.strerror or error}.", 1, wants_traceback)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _leave(message: str, code: int, wants_traceback: bool) -> None:
+    if wants_traceback:
+        raise
+    print(f"Error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def explain(error: Exception) -> str:
+    """Say in one sentence what is wrong with the composed configuration, with near names where there are any."""
+    text = " ".join(str(part) for part in (error, error.__cause__) if part is not None)
+    if match := re.search(r"Could not override '([^']+)'.*?Key '([^']+)' is not in struct", text, re.DOTALL):
+        return _unknown_setting(match[1])
+    if match := re.search(
+        r"Could not find '([^']+)'\s+Available options in '([^']+)':\s*(.*?)\n(?:Config|$)", text, re.S
+    ):
+        options = match[3].split()
+        chosen = match[1].rpartition("/")[2]
+        return f"{match[2]}={chosen} is unknown; {_near(chosen, options)}"
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return _unknown_setting(match[1])
+    return f"the settings cannot be read: {' '.join(text.split())}"
+
+
+def _unknown_setting(key: str) -> str:
+    return f"there is no setting {key}; {_near(key, known_settings())}"
+
+
+def _near(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    return f"it can be {', '.join(known)}." if len(known) < 30 else "`--cfg job` lists all settings."
+
+
+def known_settings() -> list[str]:
+    """List the settings of the default configuration, ``lr``, ``data.root`` and so on, and its groups."""
+    folder = configuration_folder()
+    groups = [path.name for path in folder.iterdir() if path.is_dir() and path.name != "hydra"]
+    keys = [str(key) for key in OmegaConf.load(folder / "train.yaml") if key != "defaults"]
+    nested = [
+        f"{group}.{key}"
+        for group in groups
+        for file in sorted((folder / group).glob("*.yaml"))
+        for key in map(str, OmegaConf.load(file))
+    ]
+    return sorted({*groups, *keys, *nested})

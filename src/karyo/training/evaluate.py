@@ -1,0 +1,111 @@
+"""Measuring a trained network on any data set: `python src/evaluate.py`."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from karyo.data.datamodule import ChromosomeData
+from karyo.errors import SettingsError
+from karyo.evaluation.measure import measure
+from karyo.evaluation.predict import predict
+from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
+from karyo.training.fit import build
+from karyo.training.outcome import draw_figures, measuring_device, print_outcome, write_results
+from karyo.training.record import RunRecord
+
+PARTS = ("auto", "test", "validation", "train", "all")
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_run(config: DictConfig) -> None:
+    """Measure a run's best checkpoint as its own end did, on the data that the configuration names.
+
+    Without ``data=`` it is the run's own data and its test side; with other data it is every image of them.
+
+    Raises:
+        KaryoError: If there is no such run, or checkpoint and data do not go together.
+    """
+    began = time.monotonic()
+    checkpoint, run_config = find_checkpoint(config)
+    trained = load_checkpoint(checkpoint)
+    part = choose_part(config, run_config)
+    data = open_data(config, run_config, trained)
+    loader = data.part_dataloader(part)
+    predictions = predict(trained.network, loader, data.records, device=measuring_device(config))
+    measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
+    record = RunRecord(Path(HydraConfig.get().runtime.output_dir))
+    record.start(name=record.directory.name, checkpoint_file=str(checkpoint), part=part, data=data.facts())
+    write_results(record.directory, predictions, draw_figures(predictions, measures, data))
+    level = "cell" if any(predictions.cells) else "image"
+    record.finish(time.monotonic() - began, test=measures.to_dict(), checkpoint=str(checkpoint), split_by=level)
+    print_outcome(record)
+
+
+def find_checkpoint(config: DictConfig) -> tuple[Path, DictConfig | None]:
+    """Find what to measure: ``checkpoint=FILE``, or the best checkpoint of ``run=DIRECTORY`` and its configuration.
+
+    Raises:
+        SettingsError: If neither or both are given, or the run has no checkpoint yet.
+    """
+    if bool(config.run) == bool(config.checkpoint):
+        raise SettingsError("say what to measure: run=DIRECTORY of a run, or checkpoint=FILE.")
+    if config.checkpoint:
+        return Path(config.checkpoint), None
+    directory = Path(config.run)
+    record = RunRecord.read(directory)
+    if "checkpoint" not in record.content:
+        raise SettingsError(
+            f"run={directory} has no result to measure, its status is {record.content.get('status')}; "
+            f"finish it with python src/train.py resume={directory}"
+        )
+    own = OmegaConf.load(directory / "config.yaml")
+    return directory / record.content["checkpoint"], own if isinstance(own, DictConfig) else None
+
+
+def open_data(config: DictConfig, run_config: DictConfig | None, trained: TrainedNetwork) -> ChromosomeData:
+    """Open the data named by `data`, or the run's own, prepared exactly as the network was trained.
+
+    Raises:
+        SettingsError: If no data are named and there is no run to take them from.
+    """
+    node: Any = config.data
+    if node is None:
+        if run_config is None:
+            raise SettingsError("checkpoint=FILE alone does not name data; add data=NAME data.root=FOLDER.")
+        node = run_config.data
+        _refuse_foreign(node)
+    # What the network was trained to see comes with it; of the data's settings only their own background counts.
+    data: ChromosomeData = build(
+        node,
+        preparation=trained.preparation,
+        augmentation=None,
+        channels=trained.network.spec.channels,
+        crop=None,
+        align=None,
+    )
+    return data
+
+
+def _refuse_foreign(node: DictConfig) -> None:
+    """A run directory may come from anywhere: only this program's own data classes are built from its settings."""
+    targets = [
+        node.get("_target_"),
+        *(child.get("_target_") for child in node.values() if isinstance(child, DictConfig)),
+    ]
+    for target in targets:
+        if target is not None and not str(target).startswith("karyo.data."):
+            raise SettingsError(f"the run's settings name {target}, which is not karyo's; give data=NAME instead.")
+
+
+def choose_part(config: DictConfig, run_config: DictConfig | None) -> str:
+    """Choose which images to measure: with ``part=auto`` the test side of the run's own data, all of any other."""
+    if config.part not in PARTS:
+        raise SettingsError(f"part={config.part} is unknown; it can be {', '.join(PARTS)}.")
+    if config.part != "auto":
+        return str(config.part)
+    return "test" if config.data is None and run_config is not None else "all"

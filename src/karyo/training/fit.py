@@ -1,0 +1,241 @@
+"""Building a run's objects from its configuration, and training."""
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.errors import HydraException, InstantiationException
+from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from rich.console import Console
+from rich.table import Table
+
+from karyo.chromosomes import CLASSES
+from karyo.data.datamodule import ChromosomeData
+from karyo.errors import DataError, KaryoError, SettingsError
+from karyo.imaging.preparation import Preparation
+from karyo.models.classifier import Classifier
+from karyo.models.network import ChromosomeNetwork, NetworkSpec
+from karyo.training.epochs import EpochLog
+from karyo.training.record import RunRecord
+from karyo.training.samples import show_samples
+from karyo.training.settings import input_size
+
+LAST = "checkpoints/last.ckpt"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training leaves behind.
+
+    Attributes:
+        data: The data of the run, set up.
+        loggers: The run's loggers, still open.
+        best: The checkpoint with the best validation accuracy.
+        epochs: The epoch log, read back from its file.
+    """
+
+    data: ChromosomeData
+    loggers: list[Logger]
+    best: Path
+    epochs: EpochLog
+
+
+def fit(config: DictConfig, record: RunRecord) -> Fitted:
+    """Train as configured, from the start or from the run's last checkpoint.
+
+    Args:
+        config: The checked configuration.
+        record: The run's record, already started; facts are added to it.
+
+    Returns:
+        What is needed to measure the result.
+
+    Raises:
+        KaryoError: If a setting, the data or the training itself makes it impossible.
+    """
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    preparation = build_preparation(config)
+    network = build_network(config, preparation.size)
+    data = build_data(config, preparation)
+    data.setup()
+    data.split.save(record.directory / "split.json", data.records)
+    network.set_pixel_statistics(*data.statistics())
+    classifier = build_classifier(config, network, provenance(data))
+    record.add(
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        image_size=preparation.size,
+        data=data.facts(),
+    )
+    print_split(data)
+    loggers = build_all(config.logger)
+    show_samples(data, record.directory, loggers)
+    epochs = EpochLog(record.directory)
+    start = record.directory / LAST
+    with quiet_lightning(), failures_explained(config):
+        trainer = build_trainer(config, loggers, epochs)
+        try:
+            trainer.fit(classifier, data, ckpt_path=start if config.resume and start.is_file() else None)
+        except SystemExit as leaving:
+            # Lightning turns Ctrl-C into an exit of its own, and leaves the signal ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from leaving
+    best = best_checkpoint(trainer)
+    return Fitted(data, loggers, best, epochs)
+
+
+def print_split(data: ChromosomeData) -> None:
+    """Show how the data were divided."""
+    table = Table("side", "images", "share", "cells", "cases", "classes", "rarest class")
+    for row in data.describe():
+        counts = [row["images"], f"{row['share']:.0%}", row["cells"] or "–", row["cases"] or "–", row["classes"]]
+        table.add_row(row["side"], *map(str, counts), f"{row['rarest']} images")
+    table.title = f"{data.source.name}: {len(data.records):,} images, split by {data.split.by}"
+    Console().print(table)
+
+
+def build_preparation(config: DictConfig) -> Preparation:
+    """Build the preprocessing that the network asks for; the data module adds what the data ask for."""
+    return Preparation(size=input_size(config), canvas=config.canvas, extent=config.extent)
+
+
+def build_network(config: DictConfig, image_size: int) -> ChromosomeNetwork:
+    """Build the network, with weights where they are asked for."""
+    spec = OmegaConf.to_container(config.model.spec, resolve=True)
+    try:
+        network_spec = NetworkSpec(image_size=image_size, channels=config.channels, **spec)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise SettingsError(f"model={config.model}: {error}.") from error
+    return ChromosomeNetwork(network_spec, pretrained=config.pretrained, weights=config.weights)
+
+
+def build_data(config: DictConfig, preparation: Preparation) -> ChromosomeData:
+    """Build the data module of `data`, with its augmentation."""
+    augmentation = build(config.augmentation, channels=config.channels)
+    data: ChromosomeData = build(config.data, preparation=preparation, augmentation=augmentation)
+    return data
+
+
+def build_classifier(config: DictConfig, network: ChromosomeNetwork, origin: dict[str, Any]) -> Classifier:
+    """Wrap the network with its optimizer and schedule."""
+    return Classifier(
+        network,
+        optimizer=build(config.optimizer),
+        scheduler=build(config.scheduler.schedule) if config.scheduler.schedule else None,
+        interval=config.scheduler.interval,
+        monitor=config.scheduler.monitor,
+        label_smoothing=config.label_smoothing,
+        channels_last=config.channels_last,
+        seed=config.seed,
+        provenance=origin,
+    )
+
+
+def provenance(data: ChromosomeData) -> dict[str, Any]:
+    """Give what a checkpoint must hold besides the network's own specification; primitives only."""
+    return {
+        "format": 1,
+        "classes": list(CLASSES),
+        "preparation": data.preparation.to_dict(),
+        "data_fingerprint": data.fingerprint,
+    }
+
+
+def build_trainer(config: DictConfig, loggers: list[Logger], epochs: EpochLog) -> pl.Trainer:
+    """Build the Lightning trainer with the run's callbacks."""
+    callbacks: list[Callback] = [*build_all(config.callbacks), epochs]
+    try:
+        trainer: pl.Trainer = build(
+            config.trainer,
+            logger=loggers,
+            callbacks=callbacks,
+            enable_model_summary=False,
+            use_distributed_sampler=False,  # the data module's own sampler knows of ranks
+        )
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise SettingsError(f"trainer: {str(error).splitlines()[0]}") from error
+    return trainer
+
+
+def build_all(nodes: DictConfig | None) -> list[Any]:
+    """Build every object of a group that holds several (callbacks, loggers); null entries are left out."""
+    return [build(node) for node in (nodes or {}).values() if node is not None]
+
+
+def build(node: DictConfig, **more: Any) -> Any:
+    """Build one object from its configuration node.
+
+    Raises:
+        SettingsError: If the node does not fit what it names.
+    """
+    try:
+        return instantiate(node, **more)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, KaryoError):
+            raise error.__cause__ from error
+        cause = error.__cause__ or error
+        raise SettingsError(f"{node.get('_target_', node)}: {str(cause).splitlines()[0]}") from error
+    except HydraException as error:
+        raise SettingsError(str(error).splitlines()[0]) from error
+
+
+def best_checkpoint(trainer: pl.Trainer) -> Path:
+    """Give the checkpoint of the best epoch.
+
+    Raises:
+        DataError: If training wrote none.
+    """
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor and callback.best_model_path:
+            return Path(callback.best_model_path)
+    raise DataError("training wrote no checkpoint; it needs at least one epoch with a validation.")
+
+
+@contextmanager
+def failures_explained(config: DictConfig) -> Iterator[None]:
+    """Turn what commonly stops a training into a sentence."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise KaryoError(
+            f"the device ran out of memory with batch_size={config.batch_size}; choose a smaller one, a smaller "
+            "image_size, or trainer.precision=16-mixed."
+        ) from error
+    except OSError as error:
+        raise KaryoError(f"a file could not be written ({error}); make room or choose another place.") from error
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep back what Lightning says to programmers; what it says of a run stays."""
+    names = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # The number of workers is chosen: none on a CPU, whose cores the network needs itself.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # An epoch may well have fewer batches than log_every_n_steps.
+        warnings.filterwarnings("ignore", message=".*The number of training batches.*")
+        # A resumed run writes into its own directory again, on purpose.
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        # Lightning's and torch's own use of what newer releases of each deprecate.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)

@@ -1,0 +1,141 @@
+"""The end of a run: the best checkpoint meets the test side once, and what came out is written and shown."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from omegaconf import DictConfig
+from rich.console import Console
+
+from karyo.data.datamodule import ChromosomeData
+from karyo.evaluation.measure import Measures, measure
+from karyo.evaluation.predict import predict
+from karyo.evaluation.predictions import Predictions
+from karyo.models.checkpoint import load_checkpoint
+from karyo.reports.confusion import draw_confusion
+from karyo.reports.curves import draw_curves
+from karyo.reports.gallery import draw_mistakes
+from karyo.reports.outcome import outcome_table
+from karyo.reports.pictures import figure_to_array, save_figure
+from karyo.reports.reliability import draw_reliability
+from karyo.training.epochs import best_row
+from karyo.training.fit import Fitted
+from karyo.training.record import RunRecord
+from karyo.training.samples import tensorboards
+
+HPARAMS = ("model", "optimizer", "scheduler", "augmentation", "dataset", "lr")
+
+
+def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
+    """Measure the best checkpoint on the test side, and complete the run's record, files and TensorBoard log."""
+    trained = load_checkpoint(fitted.best)
+    predictions = predict(
+        trained.network,
+        fitted.data.test_dataloader(),
+        fitted.data.records,
+        device=measuring_device(config),
+        limit=batch_limit(config),
+    )
+    measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
+    rows = fitted.epochs.rows()
+    figures = draw_figures(predictions, measures, fitted.data)
+    figures["curves"] = draw_curves(rows)
+    write_results(record.directory, predictions, figures)
+    best = best_row(rows)
+    record.add(
+        best_epoch=trained.epoch,
+        epochs=len(rows),
+        validation={"accuracy": best["validation_accuracy"], "loss": best["validation_loss"]} if best else {},
+        test=measures.to_dict(),
+        split_by=fitted.data.split.by,
+        checkpoint=str(fitted.best.relative_to(record.directory.resolve()))
+        if fitted.best.is_relative_to(record.directory.resolve())
+        else str(fitted.best),
+        figures=sorted(f"figures/{name}.png" for name in figures),
+    )
+    log_results(fitted, config, record, figures)
+
+
+def measuring_device(config: DictConfig) -> torch.device:
+    """Choose where to measure: the GPU unless the trainer was told to leave it alone."""
+    wanted = str(config.trainer.get("accelerator", "auto"))
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def batch_limit(config: DictConfig) -> int | None:
+    """Give the number of test batches that the trainer's settings allow; None for all."""
+    limit = config.trainer.get("limit_test_batches")
+    return int(limit) if isinstance(limit, int) else None
+
+
+def draw_figures(predictions: Predictions, measures: Measures, data: ChromosomeData) -> dict[str, Figure]:
+    """Draw what there is to see of a set of predictions, by file name."""
+    positions = {record.path: position for position, record in enumerate(data.records)}
+    images = data.images([positions[path] for path in predictions.paths])
+    return {
+        "confusion": draw_confusion(measures.confusion),
+        "reliability": draw_reliability(predictions),
+        "mistakes": draw_mistakes(predictions, images),
+    }
+
+
+def write_results(directory: Path, predictions: Predictions, figures: dict[str, Figure]) -> None:
+    """Write ``predictions.csv`` and ``figures/*.png``."""
+    predictions.write_csv(directory / "predictions.csv")
+    for name, figure in figures.items():
+        save_figure(figure, directory / "figures" / f"{name}.png")
+
+
+def log_results(fitted: Fitted, config: DictConfig, record: RunRecord, figures: dict[str, Figure]) -> None:
+    """Fill TensorBoard's pictures and its table of hyperparameters."""
+    settings = {name: record.content.get(name) for name in HPARAMS} | {
+        name: config[name] for name in ("batch_size", "epochs", "seed", "pretrained")
+    }
+    settings["image_size"] = record.content["image_size"]
+    test = record.content["test"]
+    final = {f"test/{name}": test[name]["value"] for name in ("accuracy", "macro_f1", "log_loss")}
+    final["best/validation_accuracy"] = record.content["validation"].get("accuracy")
+    for logger in tensorboards(fitted.loggers):
+        for name, figure in figures.items():
+            logger.experiment.add_image(f"figures/{name}", figure_to_array(figure), dataformats="HWC")
+        logger.log_hyperparams(settings, {key: value for key, value in final.items() if value is not None})
+        logger.finalize("success")
+
+
+def print_outcome(record: RunRecord) -> None:
+    """Show the result as a table, where its files are, and what to type next."""
+    console = Console(width=None if os.isatty(1) else 110)
+    console.print()
+    console.print(outcome_table(record.content))
+    directory = _shown(record.directory)
+    places = {
+        "best checkpoint": f"{directory}/{record.content['checkpoint']}",
+        "figures": f"{directory}/figures/  (confusion, reliability, mistakes, curves, samples)",
+        "each prediction": f"{directory}/predictions.csv",
+        "everything else": f"{directory}/summary.json",
+    }
+    _print_pairs(console, "Files", places)
+    quoted = shlex.quote(directory)
+    commands = {
+        "measure it on your images": f"python src/evaluate.py run={quoted} data=folders data.root=FOLDER",
+        "look at the curves": f"tensorboard --logdir {shlex.quote(str(Path(directory).parent))}",
+        "compare settings": "python src/train.py -m model=resnet18,resnet50 lr=1e-4,1e-3",
+    }
+    _print_pairs(console, "Next", commands)
+
+
+def _print_pairs(console: Console, title: str, pairs: dict[str, Any]) -> None:
+    console.print(f"\n[bold]{title}[/bold]")
+    width = max(map(len, pairs))
+    for name, text in pairs.items():
+        console.print(f"  {name:<{width}}  {text}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _shown(directory: Path) -> str:
+    """Give the path as the user would type it from here."""
+    directory = directory.resolve()
+    here = Path.cwd()
+    return str(directory.relative_to(here) if directory.is_relative_to(here) else directory)

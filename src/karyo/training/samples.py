@@ -1,0 +1,32 @@
+"""What training will see: a picture of augmented samples, drawn before the first epoch."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+
+from karyo.data.datamodule import ChromosomeData
+from karyo.files import write_beside
+
+FILE = "figures/samples.png"
+
+
+def show_samples(data: ChromosomeData, directory: Path, loggers: Iterable[Logger]) -> None:
+    """Write a grid of training images, each above its augmented versions, and log it as a picture.
+
+    Args:
+        data: The data, set up.
+        directory: The run's directory; the picture becomes ``figures/samples.png`` in it.
+        loggers: The run's loggers; TensorBoard ones get the picture.
+    """
+    grid = data.sample_grid()
+    encoded = cv2.imencode(".png", grid[..., ::-1])[1]
+    write_beside(directory / FILE, lambda beside: beside.write_bytes(encoded.tobytes()))
+    for logger in tensorboards(loggers):
+        logger.experiment.add_image("samples/augmented", grid, dataformats="HWC")
+
+
+def tensorboards(loggers: Iterable[Logger]) -> list[TensorBoardLogger]:
+    """Pick the TensorBoard loggers."""
+    return [logger for logger in loggers if isinstance(logger, TensorBoardLogger)]

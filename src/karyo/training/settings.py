@@ -1,0 +1,64 @@
+"""Settings that the configuration's types cannot rule out, checked before any work is done."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from karyo.errors import SettingsError
+from karyo.models.backbones import native_size
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "lr": (lambda value: _is_number(value) and value > 0, "a number above 0, such as 1e-3"),
+    "batch_size": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
+    "epochs": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
+    "seed": (lambda value: _is_whole(value) and 0 <= value < 2**32, "a whole number from 0 to 4294967295"),
+    "image_size": (
+        lambda value: value is None or (_is_whole(value) and value > 0),
+        "a whole number of pixels, or null",
+    ),
+    "channels": (lambda value: value in (1, 3), "1 (grey) or 3"),
+    "label_smoothing": (lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1"),
+    "weights": (lambda value: value is None or isinstance(value, str), "the name of a file, or null"),
+    "pretrained": (lambda value: isinstance(value, bool), "true or false"),
+    "channels_last": (lambda value: isinstance(value, bool), "true or false"),
+    "bootstrap": (lambda value: _is_whole(value) and value >= 0, "a whole number, 0 for no intervals"),
+}
+
+
+def check_settings(config: DictConfig) -> None:
+    """Check the values of the root settings and that every interpolation resolves.
+
+    Raises:
+        SettingsError: For the first setting that cannot be meant; the message says what it can be.
+    """
+    for key, (accepts, meaning) in _RULES.items():
+        value = OmegaConf.select(config, key)
+        if not accepts(value):
+            raise SettingsError(f"{key}={value} cannot be; it is {meaning}.")
+    try:
+        OmegaConf.resolve(config.copy())
+    except OmegaConfBaseException as error:
+        raise SettingsError(f"a setting refers to one that is not there: {str(error).splitlines()[0]}.") from error
+
+
+def input_size(config: DictConfig) -> int:
+    """Give the side of the network's input: ``image_size``, or where it is null what the model was designed for.
+
+    Raises:
+        SettingsError: If the model is unknown.
+    """
+    if config.image_size is not None:
+        return int(config.image_size)
+    return native_size(str(config.model.spec.library), str(config.model.spec.name))
