@@ -118,7 +118,7 @@ def test_root_must_be_given_and_be_a_folder(tmp_path: Path) -> None:
 
 def test_a_root_where_nothing_matches_shows_pattern_and_three_paths(tmp_path: Path) -> None:
     write(tmp_path, "a.png", "b.png", "c.png", "d.png")
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(SettingsError) as caught:
         _ = shipped("gband65", tmp_path).records
     text = str(caught.value)
     assert "none of the 4 images" in text
@@ -128,7 +128,7 @@ def test_a_root_where_nothing_matches_shows_pattern_and_three_paths(tmp_path: Pa
 
 
 def test_an_empty_root_is_said_to_be_empty(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no image files"):
+    with pytest.raises(SettingsError, match="holds no image files"):
         _ = shipped("folders", tmp_path).records
 
 

@@ -71,7 +71,7 @@ class FolderSource:
         paths, others = self._image_paths()
         matches = [(path, match) for path in paths if (match := self._pattern.fullmatch(path))]
         if not matches:
-            raise DataError(self._nothing_matches(paths, others))
+            raise SettingsError(self._nothing_matches(paths, others))
         if len(matches) < len(paths):
             missed = [path for path in paths if not self._pattern.fullmatch(path)]
             log.warning("%s: %d images do not match the pattern, such as %s", self.name, len(missed), missed[0])

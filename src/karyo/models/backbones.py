@@ -12,12 +12,19 @@ from typing import Any
 import timm
 import torch
 import torchvision
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 from karyo.errors import SettingsError
 from karyo.models.heads import AuxiliaryHead
 
 LIBRARIES = ("torchvision", "timm")
+
+_TORCHVISION_OPTIONS: dict[str, dict[str, Any]] = {
+    "inception_v3": {"init_weights": False, "transform_input": False},
+    # GoogLeNet's auxiliary classifiers would turn its output in training into a tuple.
+    "googlenet": {"init_weights": False, "transform_input": False, "aux_logits": False},
+}
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,31 @@ def check_name(library: str, name: str) -> None:
     if library not in LIBRARIES:
         raise SettingsError(f"model.library={library} is unknown; it can be {' or '.join(LIBRARIES)}.")
     if library == "timm":
+        architecture = name.partition(".")[0]
         known: Sequence[str] = timm.list_models()
-        found = timm.is_model(name)
+        if timm.is_model(architecture) and name != architecture:
+            # What follows the dot names one of several sets of weights for the same network.
+            known = timm.list_pretrained(f"{architecture}.*")
+        found = timm.is_model(name) and (name == architecture or name in known)
     else:
         known = torchvision.models.list_models(module=torchvision.models)
         found = name in known
     if not found:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        near = _near(name, known)
         hint = f"did you mean {', '.join(near)}?" if near else f"there are {len(known)}; {library} lists them."
         raise SettingsError(f"model.name={name} is no network of {library}: {hint}")
+
+
+def _near(name: str, known: Sequence[str]) -> list[str]:
+    close = difflib.get_close_matches(name, known, n=len(known), cutoff=0.5)
+    # Of equally near names the first by the alphabet: the plainest of a family.
+    return sorted(close, key=lambda other: (-difflib.SequenceMatcher(None, other, name).ratio(), other))[:3]
+
+
+def timm_options(spec: BackboneSpec) -> dict[str, Any]:
+    """Give the options that timm needs for the input size: networks with positions of a fixed grid are told it."""
+    config = timm.get_pretrained_cfg(spec.name)
+    return {"img_size": spec.image_size} if config is not None and config.fixed_input_size else {}
 
 
 def build_library_network(spec: BackboneSpec) -> nn.Module:
@@ -77,16 +100,15 @@ def build_library_network(spec: BackboneSpec) -> nn.Module:
     Weights of the library (1,000 ImageNet classes) fit it as they are; :func:`strip` then makes it a backbone.
     """
     check_name(spec.library, spec.name)
-    if spec.library == "timm":
-        config = timm.get_pretrained_cfg(spec.name)
-        fixed: dict[str, Any] = {"img_size": spec.image_size} if config is not None and config.fixed_input_size else {}
-        return timm.create_model(spec.name, pretrained=False, **fixed)
-    if spec.name == "inception_v3":
-        # The published initialisation draws from a truncated normal, which alone takes longer than a short training;
+    try:
+        if spec.library == "timm":
+            return timm.create_model(spec.name, pretrained=False, **timm_options(spec))
+        # Published initialisations that draw from a truncated normal, which alone takes longer than a short training;
         # PyTorch's default suits networks with batch norm as well.
-        network: nn.Module = torchvision.models.inception_v3(weights=None, init_weights=False, transform_input=False)
-    else:
-        network = torchvision.models.get_model(spec.name, weights=None)
+        options = _TORCHVISION_OPTIONS.get(spec.name, {})
+        network: nn.Module = torchvision.models.get_model(spec.name, weights=None, **options)
+    except (RuntimeError, AssertionError, ValueError, TypeError, ZeroDivisionError) as error:
+        raise _unsuitable(spec, error) from error
     return network
 
 
@@ -132,32 +154,32 @@ class InceptionBackbone(nn.Module):
 
     auxiliary_channels = 768
 
+    _LOWER = (
+        *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "maxpool2"),
+        *("Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"),
+    )
+    _UPPER = ("Mixed_7a", "Mixed_7b", "Mixed_7c")
+
     def __init__(self, network: torchvision.models.Inception3) -> None:
         super().__init__()
-        channels = network.fc.in_features
         network.AuxLogits = None
-        network.aux_logits = False
-        network.avgpool = nn.Identity()
-        network.dropout = nn.Identity()
-        network.fc = nn.Unflatten(1, (channels, -1))
+        network.fc = nn.Identity()
         self.network = network
-        self._auxiliary_features: Tensor | None = None
-        network.Mixed_6e.register_forward_hook(self._keep)
-
-    def _keep(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        self._auxiliary_features = output if self.training else None
-
-    def take_auxiliary_features(self) -> Tensor:
-        """Hand over the map ``(N, 768, H, W)`` of the last forward pass in training mode, once."""
-        features, self._auxiliary_features = self._auxiliary_features, None
-        if features is None:
-            raise RuntimeError("auxiliary features exist only after a forward pass in training mode")
-        return features
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images ``(N, channels, H, W)`` to features ``(N, 2048, L)``."""
-        features: Tensor = self.network(images)
+        """Map images ``(N, channels, H, W)`` to features ``(N, 2048, H', W')``."""
+        features, _ = self.forward_maps(images)
         return features
+
+    def forward_maps(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images to their features and to the map ``(N, 768, H", W")`` that the auxiliary classifier reads."""
+        auxiliary = self._through(self._LOWER, images)
+        return self._through(self._UPPER, auxiliary), auxiliary
+
+    def _through(self, stages: tuple[str, ...], maps: Tensor) -> Tensor:
+        for stage in stages:
+            maps = self.network.get_submodule(stage)(maps)
+        return maps
 
     def auxiliary_head(self, n_classes: int) -> AuxiliaryHead:
         """Build the auxiliary classifier that belongs to this backbone."""
@@ -165,32 +187,43 @@ class InceptionBackbone(nn.Module):
 
 
 def set_input_channels(network: nn.Module, channels: int) -> None:
-    """Replace the first convolution by one of ``channels`` input channels, its filters summed over the old ones."""
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            if module.in_channels != channels:
-                _replace(network, name, _summed(module, channels))
-            return
-    raise SettingsError("This network has no convolution to feed an image into; choose another model.name.")
+    """Make a three-channel network take images of ``channels`` channels, in place.
+
+    The filters that see the image are summed over their colours. Where that would not be exact (no convolution comes
+    first, or one that rescales its own filters), the one channel is repeated instead.
+
+    Args:
+        network: A library's network with three input channels.
+        channels: 1 or 3.
+    """
+    if channels == 3:
+        return
+    first = [network.get_submodule(name) for name in _first_layers(network)]
+    if first and all(type(layer) in (nn.Conv2d, Conv2dSame) and layer.in_channels == 3 for layer in first):
+        for layer in first:
+            _sum_over_colours(layer)  # type: ignore[arg-type]
+    else:
+        network.register_forward_pre_hook(_repeat_grey)
 
 
-def _summed(convolution: nn.Conv2d, channels: int) -> nn.Conv2d:
-    summed = nn.Conv2d(
-        channels,
-        convolution.out_channels,
-        convolution.kernel_size,  # type: ignore[arg-type]
-        stride=convolution.stride,  # type: ignore[arg-type]
-        padding=convolution.padding,  # type: ignore[arg-type]
-        dilation=convolution.dilation,  # type: ignore[arg-type]
-        bias=convolution.bias is not None,
-    )
-    with torch.no_grad():
-        # Split evenly over the new channels: equal channels then give what the old network gave.
-        weight = convolution.weight.sum(dim=1, keepdim=True) / channels
-        summed.weight.copy_(weight.expand_as(summed.weight))
-        if convolution.bias is not None and summed.bias is not None:
-            summed.bias.copy_(convolution.bias)
-    return summed
+def _first_layers(network: nn.Module) -> list[str]:
+    config = getattr(network, "pretrained_cfg", None)
+    if config is None:
+        convolutions = (name for name, module in network.named_modules() if isinstance(module, nn.Conv2d))
+        return [name for name in (next(convolutions, None),) if name is not None]
+    # timm says which layers see the image; some networks have two, side by side.
+    names = config.get("first_conv") or ()
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _sum_over_colours(convolution: nn.Conv2d) -> None:
+    convolution.weight = nn.Parameter(convolution.weight.detach().sum(dim=1, keepdim=True))
+    convolution.in_channels = convolution.groups = 1
+
+
+def _repeat_grey(network: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    images, *more = inputs
+    return images.expand(-1, 3, -1, -1), *more
 
 
 def _drop_last_dense(network: nn.Module, name: str) -> None:
@@ -219,15 +252,19 @@ def feature_channels(backbone: nn.Module, spec: BackboneSpec) -> int:
             features: Tensor = backbone(probe)
         if 0 in features.shape:
             raise RuntimeError("an empty feature map")
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise SettingsError(
-            f"image_size={spec.image_size} does not suit {spec.name} ({_first_line(error)}); "
-            f"it was designed for {native_size(spec.library, spec.name)} px."
-        ) from error
+    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError, ZeroDivisionError) as error:
+        raise _unsuitable(spec, error) from error
     finally:
         backbone.train(training)
     return int(features.shape[1])
 
 
+def _unsuitable(spec: BackboneSpec, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"image_size={spec.image_size} does not suit {spec.name} ({_first_line(error)}); "
+        f"it was designed for {native_size(spec.library, spec.name)} px."
+    )
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".!")

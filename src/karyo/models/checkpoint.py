@@ -1,6 +1,5 @@
 """A trained network out of a checkpoint file, with the settings that belong to it."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from karyo.chromosomes import CLASSES
 from karyo.errors import DataError, SettingsError
 from karyo.imaging.preparation import Preparation
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
+from karyo.models.weights import fill
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def load_checkpoint(path: Path) -> TrainedNetwork:
         raise SettingsError(f"{path}: there is no such checkpoint.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # damaged pickles raise whatever their bytes happen to say
         raise DataError(f"{path} cannot be read as a checkpoint; it is damaged or of another kind.") from error
     own = content.get("karyo") if isinstance(content, dict) else None
     if not isinstance(own, dict):
@@ -53,20 +53,27 @@ def load_checkpoint(path: Path) -> TrainedNetwork:
     _check_classes(own, path)
     try:
         network = ChromosomeNetwork(NetworkSpec(**own["network"]))
-        network.load_state_dict(_network_state(content["state_dict"]))
         preparation = Preparation.from_dict(own["preparation"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise DataError(f"{path} does not fit this version of karyo ({str(error).splitlines()[0]}).") from error
-    return TrainedNetwork(network.eval(), preparation, int(content.get("epoch", -1)) + 1)
+        state = _network_state(content["state_dict"])
+        epoch = int(content["epoch"]) + 1
+    except (SettingsError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{path} does not fit this version of karyo ({_first_line(error)}).") from error
+    fill(network, state, str(path), optional=())
+    return TrainedNetwork(network.eval(), preparation, epoch)
 
 
 def _check_classes(own: dict[str, Any], path: Path) -> None:
-    classes = tuple(own.get("classes", ()))
-    if classes != CLASSES:
+    classes = own.get("classes")
+    if classes != list(CLASSES):
+        named = ", ".join(map(str, classes[:5])) if isinstance(classes, list) else "not named"
+        count = f"{len(classes)} " if isinstance(classes, list) else ""
         raise DataError(
-            f"{path} was trained for {len(classes)} other classes ({', '.join(map(str, classes[:5]))}, ...), "
-            f"not for the 24 of this program (1..22, X, Y)."
+            f"{path} was trained for {count}other classes ({named}, ...), not for the 24 of this program (1..22, X, Y)."
         )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
 
 
 def _network_state(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -62,7 +62,10 @@ class Classifier(pl.LightningModule):
         self.accuracies = nn.ModuleDict(
             {f"{stage}_side": MulticlassAccuracy(classes, average="micro") for stage in ("train", "validation")}
         )
-        self.losses = nn.ModuleDict({f"{stage}_side": MeanMetric() for stage in ("train", "validation")})
+        # Not a number has to show: by default it would be left out of the mean, and a diverged run would look fine.
+        self.losses = nn.ModuleDict(
+            {f"{stage}_side": MeanMetric(nan_strategy="disable") for stage in ("train", "validation")}
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(B, C, H, W)``, uint8, to logits ``(B, n_classes)``."""

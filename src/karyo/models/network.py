@@ -106,10 +106,10 @@ class ChromosomeNetwork(nn.Module):
 
     def forward_training(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Compute logits and, for InceptionV3, the auxiliary classifier's logits as well (else None)."""
-        logits = self(images)
         if self.auxiliary is None or not isinstance(self.backbone, InceptionBackbone):
-            return logits, None
-        return logits, self.auxiliary(self.backbone.take_auxiliary_features())
+            return self(images), None
+        features, auxiliary = self.backbone.forward_maps(self._normalise(images))
+        return self.head(features), self.auxiliary(auxiliary)
 
     def set_pixel_statistics(self, mean: float, std: float) -> None:
         """Set the normalisation, on the scale 0..1; ``std`` is kept above 1/255."""

@@ -1,27 +1,30 @@
 """Weights to start from: downloaded by the library, or from a local file, loaded without running anything in it."""
 
-import os
-import pickle
+import re
 from pathlib import Path
-from urllib.error import URLError
+from typing import Any
 
 import timm
 import torch
-import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from karyo.errors import DataError, SettingsError
-from karyo.models.backbones import BackboneSpec
+from karyo.models.backbones import BackboneSpec, timm_options
+from karyo.models.download import HUB_VARIABLE, timm_file, torchvision_file, unavailable
 
-MIRROR_VARIABLE = "KARYO_WEIGHTS_MIRROR"
-"""Environment variable: a base URL that holds torchvision's weight files by their names, for closed networks."""
-
-CLASSIFIER_NAMES = ("fc.", "classifier.", "classif.", "head.", "heads.", "last_linear.", "AuxLogits.")
-"""Beginnings of the names that the libraries give to a network's classifier."""
+CLASSIFIER_NAMES = (
+    *("fc.", "classifier.", "classif.", "head.", "heads.", "head_dist.", "last_linear."),
+    *("AuxLogits.", "aux1.", "aux2."),
+)
+"""Beginnings of the names that the libraries give to a network's classifiers."""
 
 StateDict = dict[str, Tensor]
+
+_WRAPPERS = ("module.", "_orig_mod.")  # of data-parallel training and of torch.compile
+# torchvision's published DenseNets are older than its rule that a module's name has no dot.
+_DENSE_LAYER = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..+)")
 
 
 def load_weights(
@@ -61,65 +64,77 @@ def download_state(spec: BackboneSpec) -> StateDict:
         SettingsError: If the library has no weights for that network.
         DataError: If the download fails or is damaged.
     """
+    if spec.library == "timm":
+        return _timm_state(spec)
+    file = torchvision_file(spec.name)
     try:
-        if spec.library == "timm":
-            return _download_timm(spec)
-        url = _mirrored(torchvision.models.get_model_weights(spec.name)["DEFAULT"].url)
-        state: StateDict = torch.hub.load_state_dict_from_url(url, map_location="cpu", progress=True, check_hash=True)
-    except RuntimeError as error:
-        if "hash" in str(error):
-            raise DataError(
-                f"The download of the weights of {spec.name} is damaged ({error}); try again, "
-                "or give a good copy with weights=FILE."
-            ) from error
-        raise
-    except (URLError, OSError) as error:
-        raise DataError(
-            f"pretrained=true needs the ImageNet weights of {spec.name}, which could not be downloaded "
-            f"({_reason(error)}); go online, set {MIRROR_VARIABLE}, or give a file with weights=FILE."
-        ) from error
-    return state
+        return read_state(file)
+    except DataError as error:
+        raise DataError(f"{file}, kept from an earlier download, is damaged; delete it and start again.") from error
 
 
-def _download_timm(spec: BackboneSpec) -> StateDict:
+def _timm_state(spec: BackboneSpec) -> StateDict:
     config = timm.get_pretrained_cfg(spec.name)
     if config is None or not config.has_weights:
         raise SettingsError(f"timm has no pretrained weights for {spec.name}; leave pretrained=false.")
     try:
-        network = timm.create_model(spec.name, pretrained=True)
-    except Exception as error:  # the hub's client raises its own many kinds, httpx's among them
-        if isinstance(error, OSError) or "hub" in type(error).__module__ or "http" in type(error).__module__:
-            raise OSError(_reason(error)) from error
+        file = timm_file(config)
+        place: dict[str, Any] = {"pretrained_cfg_overlay": {"file": file}} if file else {}
+        network = timm.create_model(spec.name, pretrained=True, **timm_options(spec), **place)
+    except SafetensorError as error:
+        raise DataError(f"{file}, kept from a download, is damaged; delete it and start again.") from error
+    except Exception as error:  # the hub's client raises its own many kinds, its HTTP library's among them
+        kinds = (type(error).__module__.partition(".")[0]).startswith(("huggingface_hub", "http"))
+        if isinstance(error, OSError) or kinds:
+            raise unavailable(spec.name, error, HUB_VARIABLE) from error
         raise
     state: StateDict = network.state_dict()
     return state
 
 
-def _mirrored(url: str) -> str:
-    mirror = os.environ.get(MIRROR_VARIABLE)
-    return f"{mirror.rstrip('/')}/{url.rpartition('/')[2]}" if mirror else url
-
-
 def read_state(path: Path) -> StateDict:
     """Read tensors from a safetensors file, a torch state dict or a Lightning checkpoint; nothing else is unpickled.
 
+    Args:
+        path: The file; which of them it is, its content says.
+
+    Returns:
+        Tensors by name, on the CPU, without the prefixes that parallel or compiled training adds to names.
+
     Raises:
-        DataError: If there is no such file or it holds anything but tensors and primitives.
+        SettingsError: If there is no such file.
+        DataError: If it is damaged or holds anything but tensors and primitives.
     """
     if not path.is_file():
         raise SettingsError(f"weights={path}: there is no such file.")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        content = _read(path)
+    except Exception as error:  # damaged pickles raise whatever their bytes happen to say
         raise DataError(
-            f"weights={path} cannot be read as safetensors or as a torch state dict ({_reason(error)})."
+            f"weights={path} cannot be read as safetensors or as a torch state dict; it is damaged, of "
+            "another kind, or holds more than tensors."
         ) from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    state = content
+    for key in ("state_dict", "model"):
+        state = state.get(key, state) if isinstance(state, dict) else None
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise DataError(f"weights={path} holds no state dict: a mapping of names to tensors was expected.")
-    return {key.removeprefix("module."): value for key, value in state.items()}
+    return {_plain_name(str(key)): value for key, value in state.items()}
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        beginning = file.read(9)
+    # Eight bytes of length, then JSON.
+    if beginning[8:] == b"{":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _plain_name(name: str) -> str:
+    for wrapper in _WRAPPERS:
+        name = name.removeprefix(wrapper)
+    return _DENSE_LAYER.sub(r"\1\2", name)
 
 
 def fill(module: nn.Module, state: StateDict, origin: str, optional: tuple[str, ...] = CLASSIFIER_NAMES) -> None:
@@ -129,10 +144,11 @@ def fill(module: nn.Module, state: StateDict, origin: str, optional: tuple[str, 
         module: What to fill.
         state: Tensors by name.
         origin: Where they came from, for the message.
-        optional: Beginnings of names that may be missing or of another shape: what belongs to the old classes.
+        optional: Beginnings of names that may be missing, too many or of another shape: what belongs to the old
+            classes.
 
     Raises:
-        DataError: If any other tensor of the module is missing or has another shape.
+        DataError: If any other tensor is missing, has another shape, or has no place in the module.
     """
     own = module.state_dict()
     fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
@@ -144,9 +160,13 @@ def fill(module: nn.Module, state: StateDict, origin: str, optional: tuple[str, 
             f"{origin}: these are not the weights of this network; {len(missing)} of its {len(needed)} tensors are "
             f"missing or of another shape, {missing[0]} for one."
         )
-    module.load_state_dict(fitting, strict=False)
-
-
-def _reason(error: BaseException) -> str:
-    reason = getattr(error, "reason", None) or error
-    return (str(reason).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    # A deeper network of the same family holds every tensor of a shallower one.
+    strange = [key for key in state if key not in own and not key.startswith(optional)]
+    if strange:
+        raise DataError(
+            f"{origin}: these are not the weights of this network; it has no place for {len(strange)} of them, "
+            f"{strange[0]} for one."
+        )
+    # Updated in place: this dictionary also carries the modules' versions, without which some refuse to load.
+    own.update(fitting)
+    module.load_state_dict(own)

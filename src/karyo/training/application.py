@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -20,6 +21,8 @@ from karyo.errors import KaryoError
 from karyo.training.locations import configuration_folder, register_resolvers
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
+_PLACES = ("data.root", "data.cache_dir", "weights", "resume", "run", "checkpoint")
+_UNQUOTED = re.compile(r"[A-Za-z0-9/._+@%:-]*")
 
 
 def train() -> None:
@@ -60,6 +63,7 @@ def run_application(name: str, task: Callable[[DictConfig], Any]) -> None:
         except (KaryoError, OSError, OmegaConfBaseException) as error:
             failures.append(error)
 
+    sys.argv[1:] = [quote_place(argument) for argument in sys.argv[1:]]
     decorate = hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name=name)
     try:
         decorate(guarded)()
@@ -73,6 +77,25 @@ def run_application(name: str, task: Callable[[DictConfig], Any]) -> None:
         _leave(f"{error.filename or 'the output directory'}: {error.strerror or error}.", 1, wants_traceback)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def quote_place(argument: str) -> str:
+    """Quote the name of a file or folder, which Hydra's grammar would take apart at a space, ``=`` or ``ä``.
+
+    Args:
+        argument: An argument of the command line, ``data.root=/my images``.
+
+    Returns:
+        The argument, with its value in quotes if it is one of the settings that name a place and holds more than
+        letters of that grammar; a list of several places for a sweep stays as it is.
+    """
+    key, equals, value = argument.partition("=")
+    if key not in _PLACES or not equals or value[:1] in ("'", '"') or _UNQUOTED.fullmatch(value):
+        return argument
+    if "," in value and not Path(value).exists():
+        return argument
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"
 
 
 def _leave(message: str, code: int, wants_traceback: bool) -> None:
@@ -93,6 +116,8 @@ def explain(error: Exception) -> str:
         options = match[3].split()
         chosen = match[1].rpartition("/")[2]
         return f"{match[2]}={chosen} is unknown; {_near(chosen, options)}"
+    if match := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{match[1]} is missing; add {match[1]}=VALUE."
     if match := re.search(r"Could not override '([^']+)'", text):
         return _unknown_setting(match[1])
     return f"the settings cannot be read: {' '.join(text.split())}"

@@ -73,7 +73,7 @@ def open_data(config: DictConfig, run_config: DictConfig | None, trained: Traine
     Raises:
         SettingsError: If no data are named and there is no run to take them from.
     """
-    node: Any = config.data
+    node: Any = OmegaConf.select(config, "data")
     if node is None:
         if run_config is None:
             raise SettingsError("checkpoint=FILE alone does not name data; add data=NAME data.root=FOLDER.")
@@ -108,4 +108,4 @@ def choose_part(config: DictConfig, run_config: DictConfig | None) -> str:
         raise SettingsError(f"part={config.part} is unknown; it can be {', '.join(PARTS)}.")
     if config.part != "auto":
         return str(config.part)
-    return "test" if config.data is None and run_config is not None else "all"
+    return "test" if OmegaConf.select(config, "data") is None and run_config is not None else "all"

@@ -57,7 +57,8 @@ def job_directory(overrides: Sequence[str]) -> str:
         need no quotes in a shell or after ``run=``. Places of files are left out. Where the words do not say
         everything, a checksum of all overrides follows.
     """
-    settings = sorted(override.lstrip("+~") for override in overrides)
+    # Root settings such as lr first: a long name is cut at its end.
+    settings = sorted((override.lstrip("+~") for override in overrides), key=lambda text: (_depth(text), text))
     shown = [setting for setting in settings if not setting.startswith(_HIDDEN_KEYS)]
     words = "_".join(_UNSAFE.sub("-", setting).strip("-") for setting in shown) or "default"
     plain = all(_PLAIN.fullmatch(setting) for setting in settings) and shown == settings
@@ -65,3 +66,7 @@ def job_directory(overrides: Sequence[str]) -> str:
         return words
     checksum = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:6]
     return f"{words[:_LONGEST_NAME]}_{checksum}"
+
+
+def _depth(override: str) -> int:
+    return override.partition("=")[0].count(".")
