@@ -20,11 +20,13 @@ class TrainedNetwork:
     Attributes:
         network: The network, in evaluation mode, on the CPU.
         preparation: The preprocessing it was trained with.
+        data_fingerprint: SHA-256 of the data it was trained on; empty where the checkpoint does not say.
         epoch: The epoch, from 1, after which it was saved.
     """
 
     network: ChromosomeNetwork
     preparation: Preparation
+    data_fingerprint: str
     epoch: int
 
 
@@ -59,7 +61,7 @@ def load_checkpoint(path: Path) -> TrainedNetwork:
     except (SettingsError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{path} does not fit this version of karyo ({_first_line(error)}).") from error
     fill(network, state, str(path), optional=())
-    return TrainedNetwork(network.eval(), preparation, epoch)
+    return TrainedNetwork(network.eval(), preparation, str(own.get("data_fingerprint", "")), epoch)
 
 
 def _check_classes(own: dict[str, Any], path: Path) -> None:

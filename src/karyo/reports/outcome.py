@@ -11,6 +11,12 @@ from karyo.evaluation.measure import Estimate
 from karyo.reports.fields import estimate_at, number_at, percent, percent_with_interval, text_at
 
 _UNSEEN = {"case": "cases", "cell": "cells", "image": "images"}
+_TITLES = {
+    "test": "Result on the test set",
+    "all": "Result on all images",
+    "train": "Result on the images it was trained on",
+    "validation": "Result on the validation set",
+}
 _SHARES = {
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro-F1",
@@ -24,15 +30,18 @@ def outcome_table(summary: Mapping[str, Any]) -> Table:
 
     Args:
         summary: Content of ``summary.json``: ``test`` as ``Measures.to_dict`` gives it, and the level of the split
-            under ``split_by`` (``case``, ``cell`` or ``image``). What is missing is shown as a dash.
+            under ``split_by`` (``case``, ``cell`` or ``image``). ``part`` names what was measured (``test``, ``all``,
+            ``train``, ``validation``) and ``unseen`` whether the network had not seen it; both as on a test side where
+            they are missing. What is missing otherwise is shown as a dash.
 
     Returns:
         A table: accuracy on unseen cells (or cases, or images) with its interval first, then the other measures; its
         caption says how many images and cells were measured and what the intervals come from.
     """
     unseen = _UNSEEN.get(text_at(summary, "split_by"), "images")
+    first = f"accuracy on unseen {unseen}" if summary.get("unseen", True) else "accuracy"
     table = Table(
-        title="Result on the test set",
+        title=_TITLES.get(text_at(summary, "part"), _TITLES["test"]),
         title_justify="left",
         caption=_caption(summary),
         caption_justify="left",
@@ -42,7 +51,7 @@ def outcome_table(summary: Mapping[str, Any]) -> Table:
     table.add_column("measure")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
-    table.add_row(*_share_row(f"accuracy on unseen {unseen}", estimate_at(summary, "test", "accuracy")), style="bold")
+    table.add_row(*_share_row(first, estimate_at(summary, "test", "accuracy")), style="bold")
     validation = number_at(summary, "validation", "accuracy")
     if validation is not None:
         table.add_row("validation accuracy", percent(validation), "–")

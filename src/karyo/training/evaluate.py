@@ -13,8 +13,8 @@ from karyo.errors import SettingsError
 from karyo.evaluation.measure import measure
 from karyo.evaluation.predict import predict
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
-from karyo.training.fit import build
-from karyo.training.outcome import draw_figures, measuring_device, print_outcome, write_results
+from karyo.training.build import build
+from karyo.training.outcome import draw_figures, measuring_device, print_result, shown, write_results
 from karyo.training.record import RunRecord
 
 PARTS = ("auto", "test", "validation", "train", "all")
@@ -39,11 +39,19 @@ def evaluate_run(config: DictConfig) -> None:
     predictions = predict(trained.network, loader, data.records, device=measuring_device(config))
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
     record = RunRecord(Path(HydraConfig.get().runtime.output_dir))
-    record.start(name=record.directory.name, checkpoint_file=str(checkpoint), part=part, data=data.facts())
+    unseen = part == "test" or (part == "all" and data.fingerprint != trained.data_fingerprint)
+    record.start(name=record.directory.name, measured=str(checkpoint), part=part, unseen=unseen, data=data.facts())
     write_results(record.directory, predictions, draw_figures(predictions, measures, data))
     level = "cell" if any(predictions.cells) else "image"
-    record.finish(time.monotonic() - began, test=measures.to_dict(), checkpoint=str(checkpoint), split_by=level)
-    print_outcome(record)
+    record.finish(time.monotonic() - began, test=measures.to_dict(), split_by=level)
+    directory = shown(record.directory)
+    files = {
+        "measured": shown(checkpoint),
+        "figures": f"{directory}/figures/  (confusion, reliability, mistakes)",
+        "each prediction": f"{directory}/predictions.csv",
+        "everything else": f"{directory}/summary.json",
+    }
+    print_result(record, files, {})
 
 
 def find_checkpoint(config: DictConfig) -> tuple[Path, DictConfig | None]:

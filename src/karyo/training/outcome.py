@@ -2,8 +2,8 @@
 
 import os
 import shlex
+import sys
 from pathlib import Path
-from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ from karyo.reports.pictures import figure_to_array, save_figure
 from karyo.reports.reliability import draw_reliability
 from karyo.training.epochs import best_row
 from karyo.training.fit import Fitted
-from karyo.training.record import RunRecord
+from karyo.training.record import SUMMARY, RunRecord
 from karyo.training.samples import tensorboards
 
 HPARAMS = ("model", "optimizer", "scheduler", "augmentation", "dataset", "lr")
@@ -51,9 +51,9 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
         validation={"accuracy": best["validation_accuracy"], "loss": best["validation_loss"]} if best else {},
         test=measures.to_dict(),
         split_by=fitted.data.split.by,
-        checkpoint=str(fitted.best.relative_to(record.directory.resolve()))
-        if fitted.best.is_relative_to(record.directory.resolve())
-        else str(fitted.best),
+        part="test",
+        unseen=True,
+        checkpoint=os.path.relpath(fitted.best, record.directory),
         figures=sorted(f"figures/{name}.png" for name in figures),
     )
     log_results(fitted, config, record, figures)
@@ -106,36 +106,41 @@ def log_results(fitted: Fitted, config: DictConfig, record: RunRecord, figures: 
 
 
 def print_outcome(record: RunRecord) -> None:
-    """Show the result as a table, where its files are, and what to type next."""
-    console = Console(width=None if os.isatty(1) else 110)
+    """Show a finished run's result as a table, where its files are, and what to type next."""
+    directory = shown(record.directory)
+    quoted = shlex.quote(directory)
+    print_result(
+        record,
+        {
+            "best checkpoint": f"{directory}/{record.content['checkpoint']}",
+            "figures": f"{directory}/figures/  (confusion, reliability, mistakes, curves, samples)",
+            "each prediction": f"{directory}/predictions.csv",
+            "everything else": f"{directory}/{SUMMARY}",
+        },
+        {
+            "measure it on your images": f"python src/evaluate.py run={quoted} data=folders data.root=FOLDER",
+            "look at the curves": f"tensorboard --logdir {shlex.quote(str(Path(directory).parent))}",
+            "compare settings": "python src/train.py -m model=resnet18,resnet50 lr=1e-4,1e-3",
+        },
+    )
+
+
+def print_result(record: RunRecord, files: dict[str, str], commands: dict[str, str]) -> None:
+    """Show the measures as a table, and below it named files and commands."""
+    console = Console(width=None if sys.stdout.isatty() else 110)
     console.print()
     console.print(outcome_table(record.content))
-    directory = _shown(record.directory)
-    places = {
-        "best checkpoint": f"{directory}/{record.content['checkpoint']}",
-        "figures": f"{directory}/figures/  (confusion, reliability, mistakes, curves, samples)",
-        "each prediction": f"{directory}/predictions.csv",
-        "everything else": f"{directory}/summary.json",
-    }
-    _print_pairs(console, "Files", places)
-    quoted = shlex.quote(directory)
-    commands = {
-        "measure it on your images": f"python src/evaluate.py run={quoted} data=folders data.root=FOLDER",
-        "look at the curves": f"tensorboard --logdir {shlex.quote(str(Path(directory).parent))}",
-        "compare settings": "python src/train.py -m model=resnet18,resnet50 lr=1e-4,1e-3",
-    }
-    _print_pairs(console, "Next", commands)
+    for title, pairs in (("Files", files), ("Next", commands)):
+        if not pairs:
+            continue
+        console.print(f"\n[bold]{title}[/bold]")
+        width = max(map(len, pairs))
+        for name, text in pairs.items():
+            console.print(f"  {name:<{width}}  {text}", soft_wrap=True, highlight=False, markup=False)
 
 
-def _print_pairs(console: Console, title: str, pairs: dict[str, Any]) -> None:
-    console.print(f"\n[bold]{title}[/bold]")
-    width = max(map(len, pairs))
-    for name, text in pairs.items():
-        console.print(f"  {name:<{width}}  {text}", soft_wrap=True, highlight=False, markup=False)
-
-
-def _shown(directory: Path) -> str:
-    """Give the path as the user would type it from here."""
+def shown(directory: Path) -> str:
+    """Give a path as the user would type it from here."""
     directory = directory.resolve()
     here = Path.cwd()
     return str(directory.relative_to(here) if directory.is_relative_to(here) else directory)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -13,6 +14,8 @@ from rich.console import Console
 
 from karyo.errors import KaryoError, SettingsError
 from karyo.files import write_text
+from karyo.models.backbones import LIBRARIES
+from karyo.reports.fields import duration, estimate_at, number_at, percent, percent_with_interval
 from karyo.training.fit import fit
 from karyo.training.outcome import conclude, print_outcome
 from karyo.training.record import RunRecord
@@ -36,7 +39,7 @@ def run(config: DictConfig) -> None:
         KaryoError: If the run fails for a reason that lies outside the program.
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
-    record = RunRecord(directory)
+    record = RunRecord(directory, identity(config))
     sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         with claim(directory):
@@ -47,7 +50,10 @@ def run(config: DictConfig) -> None:
                     return
             with recorded(record):
                 train(config, record)
-            print_outcome(record)
+            if sweeping:
+                log.info("%s", one_line(record))
+            else:
+                print_outcome(record)
     except Exception as error:
         if not sweeping:
             raise
@@ -58,7 +64,7 @@ def train(config: DictConfig, record: RunRecord) -> None:
     """Do the run's work; ``record`` is complete at the end."""
     check_settings(config)
     write_text(record.directory / CONFIG_FILE, OmegaConf.to_yaml(config))
-    record.start(**describe(config))
+    record.start(config=OmegaConf.to_container(config, resolve=True))
     fitted = fit(config, record)
     conclude(config, record, fitted)
 
@@ -83,26 +89,31 @@ def recorded(record: RunRecord) -> Iterator[None]:
     record.finish(time.monotonic() - began)
 
 
-def describe(config: DictConfig) -> dict[str, object]:
-    """Say what a run is, as its record keeps it."""
+def identity(config: DictConfig) -> dict[str, Any]:
+    """Say what a run is, as its record keeps it; needs no setting to be right."""
     hydra_config = HydraConfig.get()
     choices = hydra_config.runtime.choices
-    facts: dict[str, object] = {
-        "name": Path(hydra_config.runtime.output_dir).name,
-        "config": OmegaConf.to_container(config, resolve=True, throw_on_missing=False),
-    }
-    if config.resume:
-        return facts
     model = str(choices["model"])
-    return facts | {
+    if model in LIBRARIES and not OmegaConf.is_missing(config.model, "name"):
+        model = f"{model}:{config.model.name}"
+    return {
+        "name": Path(hydra_config.runtime.output_dir).name,
         "overrides": list(hydra_config.overrides.task),
-        "model": f"{model}:{config.model.spec.name}" if model in ("timm", "torchvision") else model,
-        "optimizer": str(choices["optimizer"]),
-        "scheduler": str(choices["scheduler"]),
-        "augmentation": str(choices["augmentation"]),
-        "dataset": str(choices["data"]),
-        "lr": float(config.lr),
+        "model": model,
+        "optimizer": choices["optimizer"],
+        "scheduler": choices["scheduler"],
+        "augmentation": choices["augmentation"],
+        "dataset": choices["data"],
+        "lr": config.lr,
     }
+
+
+def one_line(record: RunRecord) -> str:
+    """Say in a line what a run of a sweep reached."""
+    test = estimate_at(record.content, "test", "accuracy")
+    validation = percent(number_at(record.content, "validation", "accuracy"))
+    spent = duration(number_at(record.content, "seconds"))
+    return f"     validation {validation}, test {percent_with_interval(test)}, {spent}"
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,105 @@
+"""Building a run's objects from its configuration."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.errors import HydraException, InstantiationException
+from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+
+from karyo.chromosomes import CLASSES
+from karyo.data.datamodule import ChromosomeData
+from karyo.errors import KaryoError, SettingsError
+from karyo.imaging.preparation import Preparation
+from karyo.models.classifier import Classifier
+from karyo.models.network import ChromosomeNetwork, NetworkSpec
+from karyo.training.epochs import EpochLog
+from karyo.training.settings import input_size
+
+
+def build_preparation(config: DictConfig) -> Preparation:
+    """Build the preprocessing that the network asks for; the data module adds what the data ask for."""
+    return Preparation(size=input_size(config), canvas=config.canvas, extent=config.extent)
+
+
+def build_network(config: DictConfig, image_size: int) -> ChromosomeNetwork:
+    """Build the network, with weights where they are asked for."""
+    spec = OmegaConf.to_container(config.model.spec, resolve=True)
+    try:
+        network_spec = NetworkSpec(image_size=image_size, channels=config.channels, **spec)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise SettingsError(f"model={config.model}: {error}.") from error
+    return ChromosomeNetwork(network_spec, pretrained=config.pretrained, weights=config.weights)
+
+
+def build_data(config: DictConfig, preparation: Preparation) -> ChromosomeData:
+    """Build the data module of `data`, with its augmentation."""
+    augmentation = build(config.augmentation, channels=config.channels)
+    data: ChromosomeData = build(config.data, preparation=preparation, augmentation=augmentation)
+    return data
+
+
+def build_classifier(config: DictConfig, network: ChromosomeNetwork, origin: dict[str, Any]) -> Classifier:
+    """Wrap the network with its optimizer and schedule."""
+    return Classifier(
+        network,
+        optimizer=build(config.optimizer),
+        scheduler=build(config.scheduler.schedule) if config.scheduler.schedule else None,
+        interval=config.scheduler.interval,
+        monitor=config.scheduler.monitor,
+        label_smoothing=config.label_smoothing,
+        channels_last=config.channels_last,
+        seed=config.seed,
+        provenance=origin,
+    )
+
+
+def provenance(data: ChromosomeData) -> dict[str, Any]:
+    """Give what a checkpoint must hold besides the network's own specification; primitives only."""
+    return {
+        "format": 1,
+        "classes": list(CLASSES),
+        "preparation": data.preparation.to_dict(),
+        "data_fingerprint": data.fingerprint,
+    }
+
+
+def build_trainer(config: DictConfig, loggers: list[Logger], epochs: EpochLog) -> pl.Trainer:
+    """Build the Lightning trainer with the run's callbacks."""
+    callbacks: list[Callback] = [*build_all(config.callbacks), epochs]
+    try:
+        trainer: pl.Trainer = build(
+            config.trainer,
+            logger=loggers,
+            callbacks=callbacks,
+            enable_model_summary=False,
+            use_distributed_sampler=False,  # the data module's own sampler knows of ranks
+        )
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        raise SettingsError(f"trainer: {str(error).splitlines()[0]}") from error
+    return trainer
+
+
+def build_all(nodes: DictConfig | None) -> list[Any]:
+    """Build every object of a group that holds several (callbacks, loggers); null entries are left out."""
+    return [build(node) for node in (nodes or {}).values() if node is not None]
+
+
+def build(node: DictConfig, **more: Any) -> Any:
+    """Build one object from its configuration node.
+
+    Raises:
+        SettingsError: If the node does not fit what it names.
+    """
+    try:
+        return instantiate(node, **more)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, KaryoError):
+            raise error.__cause__ from error
+        cause = error.__cause__ or error
+        raise SettingsError(f"{node.get('_target_', node)}: {str(cause).splitlines()[0]}") from error
+    except HydraException as error:
+        raise SettingsError(str(error).splitlines()[0]) from error
