@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from karyo.data.leaks import check_leaks
 from karyo.data.records import Record
-from karyo.data.splits import Split, check_leaks, known_levels, split_records
+from karyo.data.splits import Split, known_levels, split_records
 from karyo.errors import DataError, SettingsError
 
 

@@ -15,7 +15,7 @@ from pictures import BY_CELL, write_by_cell
 TARGET = 2.5
 _TRAIN = str(Path(__file__).parents[2] / "src" / "train.py")
 _PEER = "import torch, torchvision, pytorch_lightning, albumentations"
-_PAUSE = 0.05
+_PAUSE = 0.1
 
 
 def measure(quick: bool) -> list[Comparison]:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from karyo.data.synthetic import SyntheticSource, write_png
+from karyo.data.synthetic import SyntheticSource
+from karyo.imaging.write import write_png
 
 BY_CELL = (
     "data=folders",

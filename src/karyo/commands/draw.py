@@ -28,8 +28,9 @@ def sheet(
     scale: Scale = 1.0,
 ) -> None:
     """Draw the 24 classes side by side."""
-    from karyo.data.synthetic import CellSettings, draw_sheet, write_png
+    from karyo.data.synthetic import CellSettings, draw_sheet
     from karyo.errors import SettingsError
+    from karyo.imaging.write import write_png
 
     if cells < 1 or seed < 0:
         raise SettingsError(f"cells must be 1 or more and seed 0 or more, not {cells} and {seed}")

@@ -16,12 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karyo.chromosomes import CLASSES
-from karyo.data.leaks import check_leaks
 from karyo.data.records import Record
 from karyo.errors import DataError, SettingsError
 from karyo.files import write_text
-
-__all__ = ["LEVELS", "Split", "check_leaks", "known_levels", "split_records"]
 
 LEVELS: tuple[str, ...] = ("case", "cell", "image")
 """What may be kept together, the strictest first."""

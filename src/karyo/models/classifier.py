@@ -63,8 +63,9 @@ class Classifier(pl.LightningModule):
             {f"{stage}_side": MulticlassAccuracy(classes, average="micro") for stage in ("train", "validation")}
         )
         # Not a number has to show: by default it would be left out of the mean, and a diverged run would look fine.
+        # (The strategy "disable" would show it too, but drops the weights.)
         self.losses = nn.ModuleDict(
-            {f"{stage}_side": MeanMetric(nan_strategy="disable") for stage in ("train", "validation")}
+            {f"{stage}_side": MeanMetric(nan_strategy=float("nan")) for stage in ("train", "validation")}
         )
 
     def forward(self, images: Tensor) -> Tensor:

@@ -50,6 +50,8 @@ def torchvision_file(name: str) -> Path:
         print(f"Downloading {url} to {file}", file=sys.stderr)
         torch.hub.download_url_to_file(url, str(file), checksum.group(1) if checksum else None)
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         raise unavailable(name, error, MIRROR_VARIABLE) from error
     except RuntimeError as error:
         raise DataError(

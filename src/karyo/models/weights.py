@@ -124,11 +124,12 @@ def read_state(path: Path) -> StateDict:
 
 def _read(path: Path) -> Any:
     with path.open("rb") as file:
-        beginning = file.read(9)
-    # Eight bytes of length, then JSON.
-    if beginning[8:] == b"{":
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
+        # Eight bytes of length, then JSON.
+        if file.read(9)[8:] == b"{":
+            return load_file(path)
+        file.seek(0)
+        # An open file, because torch.load would go by the name.
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _plain_name(name: str) -> str:

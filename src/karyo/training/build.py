@@ -1,5 +1,6 @@
 """Building a run's objects from its configuration."""
 
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -25,14 +26,22 @@ def build_preparation(config: DictConfig) -> Preparation:
     return Preparation(size=input_size(config), canvas=config.canvas, extent=config.extent)
 
 
-def build_network(config: DictConfig, image_size: int) -> ChromosomeNetwork:
-    """Build the network, with weights where they are asked for."""
+def build_network(config: DictConfig, image_size: int, start: Path | None = None) -> ChromosomeNetwork:
+    """Build the network, with weights where they are asked for.
+
+    Args:
+        config: The configuration.
+        image_size: Side of the input in pixels.
+        start: The checkpoint that training goes on from; it brings the weights, so no others are fetched.
+    """
     spec = OmegaConf.to_container(config.model.spec, resolve=True)
     try:
         network_spec = NetworkSpec(image_size=image_size, channels=config.channels, **spec)  # type: ignore[arg-type]
     except TypeError as error:
         raise SettingsError(f"model={config.model}: {error}.") from error
-    return ChromosomeNetwork(network_spec, pretrained=config.pretrained, weights=config.weights)
+    return ChromosomeNetwork(
+        network_spec, pretrained=config.pretrained and not start, weights=None if start else config.weights
+    )
 
 
 def build_data(config: DictConfig, preparation: Preparation) -> ChromosomeData:

@@ -67,8 +67,10 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
         KaryoError: If a setting, the data or the training itself makes it impossible.
     """
     pl.seed_everything(config.seed, workers=True, verbose=False)
+    last = record.directory / LAST
+    start = last if config.resume and last.is_file() else None
     preparation = build_preparation(config)
-    network = build_network(config, preparation.size)
+    network = build_network(config, preparation.size, start)
     data = build_data(config, preparation)
     data.setup()
     data.split.save(record.directory / "split.json", data.records)
@@ -83,11 +85,10 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
     loggers = build_all(config.logger)
     show_samples(data, record.directory, loggers)
     epochs = EpochLog(record.directory)
-    start = record.directory / LAST
     with quiet_lightning(), failures_explained(config):
         trainer = build_trainer(config, loggers, epochs)
         try:
-            trainer.fit(classifier, data, ckpt_path=start if config.resume and start.is_file() else None)
+            trainer.fit(classifier, data, ckpt_path=start)
         except SystemExit as leaving:
             # Lightning turns Ctrl-C into an exit of its own, and leaves the signal ignored.
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import cv2
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from karyo.data.datamodule import ChromosomeData
-from karyo.files import write_beside
+from karyo.imaging.write import write_png
 
 FILE = "figures/samples.png"
 
@@ -21,8 +20,7 @@ def show_samples(data: ChromosomeData, directory: Path, loggers: Iterable[Logger
         loggers: The run's loggers; TensorBoard ones get the picture.
     """
     grid = data.sample_grid()
-    encoded = cv2.imencode(".png", grid[..., ::-1])[1]
-    write_beside(directory / FILE, lambda beside: beside.write_bytes(encoded.tobytes()))
+    write_png(directory / FILE, grid)
     for logger in tensorboards(loggers):
         logger.experiment.add_image("samples/augmented", grid, dataformats="HWC")
 

@@ -6,7 +6,7 @@ from karyo.data.synthetic.sheet import draw_sheet
 from karyo.data.synthetic.source import RENDERER_VERSION, SyntheticSource, derive_seed
 from karyo.data.synthetic.spread import RELATIONS, Spread, SpreadChromosome, SpreadSettings, draw_spread
 from karyo.data.synthetic.style import DIFFICULTIES, CellSettings
-from karyo.data.synthetic.tree import write_cells, write_png, write_spreads
+from karyo.data.synthetic.tree import write_cells, write_spreads
 from karyo.data.synthetic.voc import spread_annotation, voc_name
 
 __all__ = [
@@ -29,6 +29,5 @@ __all__ = [
     "spread_annotation",
     "voc_name",
     "write_cells",
-    "write_png",
     "write_spreads",
 ]

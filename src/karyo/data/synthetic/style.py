@@ -11,7 +11,7 @@ import numpy as np
 
 from karyo.errors import SettingsError
 
-DIFFICULTIES: dict[str, float] = {"easy": 0.25, "normal": 0.6, "hard": 0.85}
+DIFFICULTIES: dict[str, float] = {"easy": 0.25, "normal": 0.7, "hard": 0.85}
 """Names for difficulties."""
 
 POLARITIES: tuple[str, ...] = ("bright", "dark", "mixed")

@@ -1,7 +1,6 @@
 """Drawn cells and spreads written to a folder, with the truth beside them."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +19,7 @@ from karyo.data.synthetic.spread import Spread, SpreadSettings, draw_spread
 from karyo.data.synthetic.style import CellSettings
 from karyo.data.synthetic.voc import spread_annotation
 from karyo.errors import SettingsError
+from karyo.imaging.write import write_png
 
 Progress = Callable[[], None]
 
@@ -85,25 +84,6 @@ def write_spreads(
             _write_spread(target, f"spread-{index:04d}", draw_spread(derive_seed(seed, index), settings))
             if advance:
                 advance()
-
-
-def write_png(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write a picture beside its place and move it there, so that no half picture is ever found.
-
-    Args:
-        path: The file.
-        image: uint8 ``(H, W)``.
-
-    Raises:
-        SettingsError: If it cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(cv2.imencode(".png", image)[1].tobytes())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise SettingsError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
 
 def _write_spread(target: Path, name: str, spread: Spread) -> None:
