@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+# The networks of most tests are so small that several threads only wait for each other. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A few drawn cells, a test network of half a million weights, no long figures: seconds instead of minutes.
 TINY = (

@@ -78,13 +78,18 @@ def test_checkpoints_load_without_running_anything(run: Run) -> None:
         assert content["karyo"]["preparation"]["size"] == 32
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
-def test_every_optimizer_takes_every_schedule(run: Run, optimizer: str) -> None:
-    result = run(
-        "train", "-m", *TINY, "trainer=smoke", f"optimizer={optimizer}", "scheduler=step,cosine,onecycle,plateau,none"
-    )
+@pytest.mark.parametrize(
+    "grid",
+    [
+        ("optimizer=adam,sgd,rmsprop", "scheduler=onecycle"),
+        ("optimizer=sgd", "scheduler=step,cosine,plateau,none"),
+    ],
+)
+def test_every_optimizer_and_every_schedule(run: Run, grid: tuple[str, str]) -> None:
+    result = run("train", "-m", *TINY, "trainer=smoke", *grid)
     assert result.code == 0, result.out + result.err
-    assert "5 of 5 runs finished" in result.out
+    count = max(setting.count(",") + 1 for setting in grid)
+    assert f"{count} of {count} runs finished" in result.out
 
 
 def test_other_canvases_channels_heads_and_augmentations(run: Run) -> None:

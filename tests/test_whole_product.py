@@ -20,7 +20,7 @@ def command(directory: Path, *arguments: str, **environment: str) -> subprocess.
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=directory,
-        env={**os.environ, **environment},
+        env={**{key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}, **environment},
         capture_output=True,
         text=True,
         timeout=850,

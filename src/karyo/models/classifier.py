@@ -82,7 +82,7 @@ class Classifier(pl.LightningModule):
         images, labels, _ = batch
         logits, auxiliary = self.network.forward_training(images.contiguous(memory_format=self._memory_format))
         loss: Tensor = self.loss(logits, labels)
-        self._log("train", loss, logits, labels)
+        self._measure("train", batch_index, loss, logits, labels)
         if auxiliary is not None:
             loss = loss + self._auxiliary_weight * self.loss(auxiliary, labels)
         return loss
@@ -91,13 +91,16 @@ class Classifier(pl.LightningModule):
         """Measure one batch of the validation side."""
         images, labels, _ = batch
         logits = self(images)
-        self._log("validation", self.loss(logits, labels), logits, labels)
+        self._measure("validation", batch_index, self.loss(logits, labels), logits, labels)
 
-    def _log(self, stage: str, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+    def _measure(self, stage: str, batch_index: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         mean_loss, accuracy = self.losses[f"{stage}_side"], self.accuracies[f"{stage}_side"]
         mean_loss.update(loss.detach(), len(labels))  # type: ignore[operator]
         accuracy.update(logits.detach(), labels)  # type: ignore[operator]
-        # Metric objects, not values: an epoch's figure is then the mean over its images, not over its batches.
+        if batch_index > 0:
+            return
+        # Metric objects, not values: an epoch's figure is then the mean over its images, not over its batches. What
+        # is logged is the object, so once an epoch is enough, and saves a few milliseconds in every other step.
         for name, metric in (("loss", mean_loss), ("accuracy", accuracy)):
             self.log(f"{stage}/{name}", metric, on_step=False, on_epoch=True, prog_bar=name == "accuracy")  # type: ignore[arg-type]
 

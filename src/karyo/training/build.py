@@ -17,6 +17,7 @@ from karyo.errors import KaryoError, SettingsError
 from karyo.imaging.preparation import Preparation
 from karyo.models.classifier import Classifier
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
+from karyo.training.checkpoints import CheckpointFiles
 from karyo.training.epochs import EpochLog
 from karyo.training.settings import input_size
 
@@ -84,6 +85,7 @@ def build_trainer(config: DictConfig, loggers: list[Logger], epochs: EpochLog) -
             config.trainer,
             logger=loggers,
             callbacks=callbacks,
+            plugins=[CheckpointFiles()],
             enable_model_summary=False,
             use_distributed_sampler=False,  # the data module's own sampler knows of ranks
         )

@@ -5,8 +5,9 @@ import shlex
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -14,17 +15,21 @@ from karyo.data.datamodule import ChromosomeData
 from karyo.evaluation.measure import Measures, measure
 from karyo.evaluation.predict import predict
 from karyo.evaluation.predictions import Predictions
+from karyo.imaging.write import write_png
 from karyo.models.checkpoint import load_checkpoint
 from karyo.reports.confusion import draw_confusion
 from karyo.reports.curves import draw_curves
 from karyo.reports.gallery import draw_mistakes
 from karyo.reports.outcome import outcome_table
-from karyo.reports.pictures import figure_to_array, save_figure
+from karyo.reports.pictures import figure_to_array
 from karyo.reports.reliability import draw_reliability
 from karyo.training.epochs import best_row
 from karyo.training.fit import Fitted
 from karyo.training.record import SUMMARY, RunRecord
 from karyo.training.samples import tensorboards
+
+Pictures = dict[str, NDArray[np.uint8]]
+"""RGB pictures, uint8 ``(H, W, 3)``, by file name."""
 
 HPARAMS = ("model", "optimizer", "scheduler", "augmentation", "dataset", "lr")
 
@@ -42,7 +47,7 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
     rows = fitted.epochs.rows()
     figures = draw_figures(predictions, measures, fitted.data)
-    figures["curves"] = draw_curves(rows)
+    figures["curves"] = figure_to_array(draw_curves(rows))
     write_results(record.directory, predictions, figures)
     best = best_row(rows)
     record.add(
@@ -71,25 +76,26 @@ def batch_limit(config: DictConfig) -> int | None:
     return int(limit) if isinstance(limit, int) else None
 
 
-def draw_figures(predictions: Predictions, measures: Measures, data: ChromosomeData) -> dict[str, Figure]:
+def draw_figures(predictions: Predictions, measures: Measures, data: ChromosomeData) -> Pictures:
     """Draw what there is to see of a set of predictions, by file name."""
     positions = {record.path: position for position, record in enumerate(data.records)}
     images = data.images([positions[path] for path in predictions.paths])
-    return {
+    drawn = {
         "confusion": draw_confusion(measures.confusion),
         "reliability": draw_reliability(predictions),
         "mistakes": draw_mistakes(predictions, images),
     }
+    return {name: figure_to_array(figure) for name, figure in drawn.items()}
 
 
-def write_results(directory: Path, predictions: Predictions, figures: dict[str, Figure]) -> None:
+def write_results(directory: Path, predictions: Predictions, figures: Pictures) -> None:
     """Write ``predictions.csv`` and ``figures/*.png``."""
     predictions.write_csv(directory / "predictions.csv")
-    for name, figure in figures.items():
-        save_figure(figure, directory / "figures" / f"{name}.png")
+    for name, picture in figures.items():
+        write_png(directory / "figures" / f"{name}.png", picture)
 
 
-def log_results(fitted: Fitted, config: DictConfig, record: RunRecord, figures: dict[str, Figure]) -> None:
+def log_results(fitted: Fitted, config: DictConfig, record: RunRecord, figures: Pictures) -> None:
     """Fill TensorBoard's pictures and its table of hyperparameters."""
     settings = {name: record.content.get(name) for name in HPARAMS} | {
         name: config[name] for name in ("batch_size", "epochs", "seed", "pretrained")
@@ -99,8 +105,8 @@ def log_results(fitted: Fitted, config: DictConfig, record: RunRecord, figures: 
     final = {f"test/{name}": test[name]["value"] for name in ("accuracy", "macro_f1", "log_loss")}
     final["best/validation_accuracy"] = record.content["validation"].get("accuracy")
     for logger in tensorboards(fitted.loggers):
-        for name, figure in figures.items():
-            logger.experiment.add_image(f"figures/{name}", figure_to_array(figure), dataformats="HWC")
+        for name, picture in figures.items():
+            logger.experiment.add_image(f"figures/{name}", picture, dataformats="HWC")
         logger.log_hyperparams(settings, {key: value for key, value in final.items() if value is not None})
         logger.finalize("success")
 
