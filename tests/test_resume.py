@@ -32,7 +32,9 @@ def wait_for_epochs(directory: Path, count: int, process: subprocess.Popen[str])
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and process.poll() is None:
         for log in directory.glob("logs/train/*/epochs.csv"):
-            if len(log.read_text(encoding="utf-8").splitlines()) > count:
+            # The row comes first, then the checkpoint.
+            saved = (log.parent / "checkpoints/last.ckpt").is_file()
+            if saved and len(log.read_text(encoding="utf-8").splitlines()) > count:
                 return log.parent
         time.sleep(0.05)
     raise AssertionError(f"no {count} epochs: {process.communicate()[0]}")

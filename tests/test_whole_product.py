@@ -16,11 +16,10 @@ REPOSITORY = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
 
-def command(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=directory,
-        env={**{key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}, **environment},
         capture_output=True,
         text=True,
         timeout=850,

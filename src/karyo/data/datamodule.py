@@ -248,6 +248,9 @@ class ChromosomeData(LightningDataModule):
             # Forked workers share the prepared images; others would each get a copy.
             multiprocessing_context="fork" if self.num_workers and sys.platform == "linux" else None,
             worker_init_fn=_start_worker,
+            # Its own random numbers: an iterator draws one, and a resumed run makes its first at another moment than
+            # an unbroken one, whose dropout would then differ.
+            generator=torch.Generator(),
             **settings,
         )
 

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,12 @@ def _filled(source: Source, preparation: Preparation, pixels: Pixels | None) -> 
 
 
 def _drawer(source: Source, preparation: Preparation) -> Callable[[int], Pixels]:
-    return lambda row: preparation(source.read(source.records[row]))
+    # Not a closure: the data travel to the other processes of a distributed run.
+    return partial(_draw_row, source, preparation)
+
+
+def _draw_row(source: Source, preparation: Preparation, row: int) -> Pixels:
+    return preparation(source.read(source.records[row]))
 
 
 def _with_progress(outcomes: Any, total: int, title: str) -> list[str | None]:
