@@ -76,6 +76,17 @@ def assert_refused(result: Result, code: int, *words: str) -> None:
         (["trainer.accelerator=abacus"], ["abacus"]),
         (["+trainer.nonsense=1"], ["nonsense"]),
         (["lr=1e-3", "lr"], ["lr"]),
+        (["lr=1e-4,1e-3"], ["lr=1e-4,1e-3", "-m"]),
+        (["data.fractions=abc"], ["data.fractions"]),
+        (["data.folds=2.5"], ["data.folds"]),
+        (["data.split_seed=x"], ["data.split_seed"]),
+        (["trainer.max_epochs=-1"], ["trainer.max_epochs"]),
+        (["trainer.accumulate_grad_batches=0"], ["accumulate_grad_batches"]),
+        (["trainer.limit_val_batches=0"], ["limit_val_batches"]),
+        (["scheduler.schedule.pct_start=7"], ["pct_start"]),
+        (["optimizer.weight_decay=-1"], ["weight_decay"]),
+        (["scheduler=plateau", "scheduler.monitor=foo"], ["foo"]),
+        (["optimizer.momentum=0.9"], ["optimizer.momentum"]),
         (["experiment=rapport"], ["rapport", "report"]),
         (["augmentation.transforms.0.name=HorizontalFlap"], ["HorizontalFlap", "HorizontalFlip"]),
     ],
@@ -153,6 +164,17 @@ def test_evaluate_says_what_it_needs(run: Run, tmp_path: Path) -> None:
     assert_refused(run("evaluate", "checkpoint=nowhere.ckpt", "data=synthetic"), 2, "nowhere.ckpt")
     (tmp_path / "broken.ckpt").write_bytes(b"PK\x03\x04 nothing")
     assert_refused(run("evaluate", "checkpoint=broken.ckpt", "data=synthetic"), 1, "broken.ckpt")
+
+
+def test_evaluate_measures_only_sides_that_it_knows(run: Run) -> None:
+    directory = run("train", *TINY).directory
+    assert_refused(run("evaluate", f"run={directory}", "bootstrap=x"), 2, "bootstrap=x")
+    assert_refused(run("evaluate", f"run={directory}", "batch_size=0"), 2, "batch_size=0")
+    other = run("evaluate", f"run={directory}", "data=synthetic", "data.source.cells=2", "part=test")
+    assert_refused(other, 2, "part=all")
+    same = run("evaluate", f"run={directory}", "data=synthetic", "data.source.cells=8", "bootstrap=0")
+    assert same.code == 0, same.err
+    assert "unseen" not in same.out
 
 
 def test_a_checkpoint_from_another_class_set(run: Run, tmp_path: Path) -> None:

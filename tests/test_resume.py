@@ -113,3 +113,27 @@ def test_a_run_with_a_damaged_record_is_refused(run: Run, tmp_path: Path) -> Non
     result = run("train", f"resume={directory}")
     assert result.code == 1
     assert "damaged" in result.err
+
+
+def test_a_moved_run_goes_on_where_it_lies(run: Run, tmp_path: Path) -> None:
+    directory = run("train", *SETTINGS).directory
+    moved = tmp_path / "moved here"
+    directory.rename(moved)
+    stopped = record(moved) | {"status": "interrupted"}
+    (moved / "summary.json").write_text(json.dumps(stopped), encoding="utf-8")
+    result = run("train", f"resume={moved}")
+    assert result.code == 0, result.err
+    assert record(moved)["checkpoint"] == "checkpoints/best.ckpt"
+    assert not directory.exists()
+
+
+def test_a_run_does_not_go_on_with_other_images(run: Run) -> None:
+    directory = run("train", *SETTINGS).directory
+    stopped = record(directory) | {"status": "interrupted"}
+    stopped["data"]["fingerprint"] = "of other images"
+    (directory / "summary.json").write_text(json.dumps(stopped), encoding="utf-8")
+    split = (directory / "split.json").read_bytes()
+    result = run("train", f"resume={directory}")
+    assert result.code == 1
+    assert "not the images" in result.err
+    assert (directory / "split.json").read_bytes() == split

@@ -1,5 +1,6 @@
 """The product as its users meet it: the default run, several processes, an installed wheel, real images."""
 
+import csv
 import json
 import math
 import os
@@ -55,10 +56,10 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
     steps = torch.load(last, weights_only=True)["global_step"]
     of_one_process = math.ceil(record["data"]["sides"][0]["images"] / 2)
     assert steps == 4 * math.ceil(of_one_process / 16)
-    # It learns: 24 classes, so guessing would give 4 %.
-    assert record["validation"]["accuracy"] > 0.1
-    (rows,) = tmp_path.glob("logs/train/*/epochs.csv")
-    assert len(rows.read_text(encoding="utf-8").splitlines()) == 5
+    with next(tmp_path.glob("logs/train/*/epochs.csv")).open(encoding="utf-8") as lines:
+        losses = [float(row["train_loss"]) for row in csv.DictReader(lines)]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0] - 0.1
 
 
 def test_an_installed_wheel_trains_from_another_directory(tmp_path: Path) -> None:

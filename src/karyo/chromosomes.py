@@ -25,9 +25,6 @@ DENVER_GROUPS: dict[str, tuple[int, ...]] = {
 }
 """Classes (0..23) of each Denver group."""
 
-KARYOGRAM_ORDER: tuple[int, ...] = (*range(22), 22, 23)
-"""Classes in the order of a karyogram: autosomes by number, then X and Y."""
-
 ACROCENTRIC: frozenset[int] = frozenset({12, 13, 14, 20, 21})
 """Classes whose short arm is a satellite on a stalk (13, 14, 15, 21, 22)."""
 

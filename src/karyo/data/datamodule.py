@@ -87,6 +87,7 @@ class ChromosomeData(LightningDataModule):
     ) -> None:
         super().__init__()
         _check_counts(batch_size, seed, channels)
+        _check_split(split_by, folds, fold, fractions, split_seed)
         self.source = source
         self.preparation = _with_overrides(preparation, polarity=polarity, crop=crop, align=align)
         self.augmentation = augmentation
@@ -138,12 +139,6 @@ class ChromosomeData(LightningDataModule):
         self.setup()
         assert self._split is not None
         return self._split
-
-    @property
-    def classes_present(self) -> list[int]:
-        """The classes 0..23 that occur on the training side, sorted."""
-        train = self.split.train
-        return [int(label) for label in np.unique(self._labels[train])]
 
     @property
     def fingerprint(self) -> str:
@@ -207,13 +202,11 @@ class ChromosomeData(LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Serve every readable image in order, whatever its side; needs no split."""
-        return self._loader(self._dataset(np.arange(len(self.records), dtype=np.int64), None))
+        return self.ordered_dataloader(range(len(self.records)))
 
-    def part_dataloader(self, part: str) -> DataLoader[Batch]:
-        """Serve a side of the split by name (``train``, ``validation``, ``test``), or ``all``: in order, as it is."""
-        if part == "all":
-            return self.predict_dataloader()
-        return self._loader(self._dataset(getattr(self.split, part), None))
+    def ordered_dataloader(self, indices: Sequence[int]) -> DataLoader[Batch]:
+        """Serve chosen images, by their positions in :attr:`records`, in that order and unaugmented."""
+        return self._loader(self._dataset(np.asarray(indices, dtype=np.int64), None))
 
     def images(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """Give prepared images, (N, S, S) uint8, by their positions in :attr:`records`."""
@@ -261,12 +254,26 @@ def _start_worker(_: int) -> None:
 
 
 def _check_counts(batch_size: object, seed: object, channels: object) -> None:
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise SettingsError(f"batch_size must be a whole number of at least 1, not {batch_size!r}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise SettingsError(f"seed must be a whole number of at least 0, not {seed!r}")
+    _check_whole("batch_size", batch_size, 1)
+    _check_whole("seed", seed, 0)
     if channels not in (1, 3):
         raise SettingsError(f"channels must be 1 or 3, not {channels!r}")
+
+
+def _check_split(split_by: object, folds: object, fold: object, fractions: object, split_seed: object) -> None:
+    if split_by is not None and not isinstance(split_by, str):
+        raise SettingsError(f"data.split_by must be case, cell, image or null, not {split_by!r}")
+    for name, value, least in (("folds", folds, 2), ("fold", fold, 0), ("split_seed", split_seed, 0)):
+        if value is not None:
+            _check_whole(f"data.{name}", value, least)
+    numbers = isinstance(fractions, Sequence) and not isinstance(fractions, str)
+    if not numbers or not all(isinstance(share, (int, float)) for share in fractions):  # type: ignore[attr-defined]
+        raise SettingsError(f"data.fractions must be three numbers such as [0.7,0.2,0.1], not {fractions!r}")
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def _with_overrides(preparation: Preparation | Mapping[str, Any], **overrides: str | bool | None) -> Preparation:

@@ -144,10 +144,15 @@ def _compiled(pattern: str, setting: str) -> re.Pattern[str]:
         raise SettingsError(f"data.source.{setting} {pattern!r} is not a regular expression: {error}") from None
 
 
+def _refuse_unreadable(error: OSError) -> None:
+    """A folder that cannot be read would otherwise only make the data smaller, and nobody would notice."""
+    raise DataError(f"{error.filename} cannot be read ({error.strerror}); change its rights or take it away.")
+
+
 def _walk(root: Path) -> Iterator[str]:
     """Relative paths of all visible files, following links to folders but entering no folder twice."""
     entered = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_refuse_unreadable):
         status = os.stat(folder)  # noqa: PTH116 - os.walk gives strings
         if (status.st_dev, status.st_ino) in entered:
             folders.clear()

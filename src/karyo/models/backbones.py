@@ -65,7 +65,7 @@ def check_name(library: str, name: str) -> None:
         SettingsError: If the library or the name is unknown; the message suggests near names.
     """
     if library not in LIBRARIES:
-        raise SettingsError(f"model.library={library} is unknown; it can be {' or '.join(LIBRARIES)}.")
+        raise SettingsError(f"model.spec.library={library} is unknown; it can be {' or '.join(LIBRARIES)}.")
     if library == "timm":
         architecture = name.partition(".")[0]
         known: Sequence[str] = timm.list_models()

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from karyo.errors import SettingsError
 from karyo.models.network import ChromosomeNetwork
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -105,7 +106,17 @@ class Classifier(pl.LightningModule):
             self.log(f"{stage}/{name}", metric, on_step=False, on_epoch=True, prog_bar=name == "accuracy")  # type: ignore[arg-type]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build the optimizer and its schedule."""
+        """Build the optimizer and its schedule.
+
+        Raises:
+            SettingsError: If either refuses its settings.
+        """
+        try:
+            return self._configure()
+        except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
+            raise SettingsError(f"the optimizer or its schedule refuses its settings: {error}.") from error
+
+    def _configure(self) -> OptimizerLRScheduler:
         optimizer = self._make_optimizer(self.parameters())
         if self._make_scheduler is None:
             return optimizer

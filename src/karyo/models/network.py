@@ -124,14 +124,14 @@ def _build_head(spec: NetworkSpec, features: int) -> nn.Module:
     try:
         head = HEADS[spec.head](features, spec.n_classes, **spec.head_options)
     except (TypeError, ValueError) as error:
-        raise SettingsError(f"model.head_options do not fit model.head={spec.head}: {error}.") from error
+        raise SettingsError(f"model.spec.head_options do not fit model.spec.head={spec.head}: {error}.") from error
     initialise_dense(head)
     return head
 
 
 def _check(spec: NetworkSpec, pretrained: bool, weights: str | None) -> None:
     if spec.head not in HEADS:
-        raise SettingsError(f"model.head={spec.head} is unknown; it can be {' or '.join(HEADS)}.")
+        raise SettingsError(f"model.spec.head={spec.head} is unknown; it can be {' or '.join(HEADS)}.")
     if spec.channels not in (1, 3):
         raise SettingsError(f"channels={spec.channels} cannot be; it is 1 (grey) or 3.")
     if spec.image_size < 1:

@@ -18,15 +18,21 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from karyo.errors import KaryoError
-from karyo.training.locations import configuration_folder, register_resolvers
+from karyo.training.locations import SUMMARY, configuration_folder, register_resolvers
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _PLACES = ("data.root", "data.cache_dir", "weights", "resume", "run", "checkpoint")
+_PATTERNS = ("data.source.pattern", "data.source.ignore")
 _UNQUOTED = re.compile(r"[A-Za-z0-9/._+@%:-]*")
 
 
 def train() -> None:
     """Run `train`: one run, or with `-m` a sweep."""
+    for argument in sys.argv[1:]:
+        key, _, value = argument.partition("=")
+        # Before Hydra makes the directory of whatever was mistyped.
+        if key == "resume" and value not in ("", "null") and not (Path(value.strip("'\"")) / SUMMARY).is_file():
+            _leave(f"resume={value} is not the directory of a run: it has no {SUMMARY}.", 2, False)
     run_application("train", _train)
 
 
@@ -80,7 +86,7 @@ def run_application(name: str, task: Callable[[DictConfig], Any]) -> None:
 
 
 def quote_place(argument: str) -> str:
-    """Quote the name of a file or folder, which Hydra's grammar would take apart at a space, ``=`` or ``ä``.
+    """Quote a file's name or a regular expression, which Hydra's grammar would take apart at a space, ``=`` or ``ä``.
 
     Args:
         argument: An argument of the command line, ``data.root=/my images``.
@@ -90,9 +96,9 @@ def quote_place(argument: str) -> str:
         letters of that grammar; a list of several places for a sweep stays as it is.
     """
     key, equals, value = argument.partition("=")
-    if key not in _PLACES or not equals or value[:1] in ("'", '"') or _UNQUOTED.fullmatch(value):
+    if key not in _PLACES + _PATTERNS or not equals or value[:1] in ("'", '"') or _UNQUOTED.fullmatch(value):
         return argument
-    if "," in value and not Path(value).exists():
+    if key in _PLACES and "," in value and not Path(value).exists():
         return argument
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"{key}='{escaped}'"
@@ -116,6 +122,8 @@ def explain(error: Exception) -> str:
         options = match[3].split()
         chosen = match[1].rpartition("/")[2]
         return f"{match[2]}={chosen} is unknown; {_near(chosen, options)}"
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{match[1]} names several values: add -m to sweep over them."
     if match := re.search(r"Missing mandatory value: (\S+)", text):
         return f"{match[1]} is missing; add {match[1]}=VALUE."
     if match := re.search(r"Could not override '([^']+)'", text):
@@ -124,7 +132,10 @@ def explain(error: Exception) -> str:
 
 
 def _unknown_setting(key: str) -> str:
-    return f"there is no setting {key}; {_near(key, known_settings())}"
+    known = known_settings()
+    if key in known:
+        return f"the chosen {key.partition('.')[0]} has no setting {key}, though another choice of it has."
+    return f"there is no setting {key}; {_near(key, known)}"
 
 
 def _near(word: str, known: list[str]) -> str:

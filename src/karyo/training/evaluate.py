@@ -1,6 +1,6 @@
 """Measuring a trained network on any data set: `python src/evaluate.py`."""
 
-import logging
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,17 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from karyo.data.datamodule import ChromosomeData
-from karyo.errors import SettingsError
+from karyo.errors import DataError, SettingsError
 from karyo.evaluation.measure import measure
 from karyo.evaluation.predict import predict
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
 from karyo.training.build import build
+from karyo.training.fit import SPLIT
 from karyo.training.outcome import draw_figures, measuring_device, print_result, shown, write_results
 from karyo.training.record import RunRecord
+from karyo.training.settings import check_values
 
 PARTS = ("auto", "test", "validation", "train", "all")
-
-log = logging.getLogger(__name__)
 
 
 def evaluate_run(config: DictConfig) -> None:
@@ -31,15 +31,17 @@ def evaluate_run(config: DictConfig) -> None:
         KaryoError: If there is no such run, or checkpoint and data do not go together.
     """
     began = time.monotonic()
+    check_values(config, "batch_size", "bootstrap", "seed")
     checkpoint, run_config = find_checkpoint(config)
     trained = load_checkpoint(checkpoint)
     part = choose_part(config, run_config)
     data = open_data(config, run_config, trained)
-    loader = data.part_dataloader(part)
-    predictions = predict(trained.network, loader, data.records, device=measuring_device(config))
+    same_data = data.fingerprint == trained.data_fingerprint
+    loader = data.ordered_dataloader(positions_of(part, config, data, same_data))
+    predictions = predict(trained.network, loader, data.records, device=measuring_device(config.accelerator))
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
     record = RunRecord(Path(HydraConfig.get().runtime.output_dir))
-    unseen = part == "test" or (part == "all" and data.fingerprint != trained.data_fingerprint)
+    unseen = part == "test" or (part == "all" and not same_data)
     record.start(name=record.directory.name, measured=str(checkpoint), part=part, unseen=unseen, data=data.facts())
     write_results(record.directory, predictions, draw_figures(predictions, measures, data))
     level = "cell" if any(predictions.cells) else "image"
@@ -92,11 +94,34 @@ def open_data(config: DictConfig, run_config: DictConfig | None, trained: Traine
         node,
         preparation=trained.preparation,
         augmentation=None,
+        batch_size=config.batch_size,
         channels=trained.network.spec.channels,
         crop=None,
         align=None,
     )
     return data
+
+
+def positions_of(part: str, config: DictConfig, data: ChromosomeData, same_data: bool) -> list[int]:
+    """Find the images of a part, for the sides of a split as the run itself wrote them down.
+
+    Raises:
+        SettingsError: If a side is asked for of other images than the run was trained on.
+        DataError: If the run's split is missing or damaged.
+    """
+    if part == "all":
+        return list(range(len(data.records)))
+    if not config.run or not same_data:
+        raise SettingsError(
+            f"part={part} is a side of the run's own split, and these are not the images it was trained on (or no run= "
+            "is given); measure them all with part=all."
+        )
+    path = Path(config.run) / SPLIT
+    try:
+        paths = set(json.loads(path.read_text(encoding="utf-8"))[part])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is missing or damaged, so it is not known which images were unseen.") from error
+    return [position for position, record in enumerate(data.records) if record.path in paths]
 
 
 def _refuse_foreign(node: DictConfig) -> None:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from rich.console import Console
 from rich.table import Table
 
 from karyo.data.datamodule import ChromosomeData
-from karyo.errors import DataError, KaryoError
+from karyo.errors import DataError, KaryoError, SettingsError
+from karyo.models.classifier import Classifier
 from karyo.training.build import (
     build_all,
     build_classifier,
@@ -32,6 +34,7 @@ from karyo.training.record import RunRecord
 from karyo.training.samples import show_samples
 
 LAST = "checkpoints/last.ckpt"
+SPLIT = "split.json"
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +72,17 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     last = record.directory / LAST
     start = last if config.resume and last.is_file() else None
+    loggers = build_all(config.logger)
+    epochs = EpochLog(record.directory)
+    # Before the data are read: a mistyped trainer setting shall not cost that time.
+    with quiet_lightning():
+        trainer = build_trainer(config, loggers, epochs)
     preparation = build_preparation(config)
     network = build_network(config, preparation.size, start)
     data = build_data(config, preparation)
     data.setup()
-    data.split.save(record.directory / "split.json", data.records)
+    check_same_data(data, record)
+    data.split.save(record.directory / SPLIT, data.records)
     network.set_pixel_statistics(*data.statistics())
     classifier = build_classifier(config, network, provenance(data))
     record.add(
@@ -82,19 +91,46 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
         data=data.facts(),
     )
     print_split(data)
-    loggers = build_all(config.logger)
     show_samples(data, record.directory, loggers)
-    epochs = EpochLog(record.directory)
     with quiet_lightning(), failures_explained(config):
-        trainer = build_trainer(config, loggers, epochs)
-        try:
-            trainer.fit(classifier, data, ckpt_path=start)
-        except SystemExit as leaving:
-            # Lightning turns Ctrl-C into an exit of its own, and leaves the signal ignored.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from leaving
-    best = best_checkpoint(trainer)
-    return Fitted(data, loggers, best, epochs)
+        fit_interruptibly(trainer, classifier, data, start)
+    record.add(stopped_by=explain_stop(trainer))
+    return Fitted(data, loggers, best_checkpoint(trainer), epochs)
+
+
+def fit_interruptibly(trainer: pl.Trainer, classifier: Classifier, data: ChromosomeData, start: Path | None) -> None:
+    """Train, and let Ctrl-C be the KeyboardInterrupt that it is."""
+    try:
+        trainer.fit(classifier, data, ckpt_path=start)
+    except SystemExit as leaving:
+        # Lightning turns Ctrl-C into an exit of its own, and leaves the signal ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from leaving
+
+
+def check_same_data(data: ChromosomeData, record: RunRecord) -> None:
+    """Make sure that a resumed run goes on with the images it began with.
+
+    Raises:
+        DataError: If its record knows other data.
+    """
+    known = record.content.get("data", {}).get("fingerprint")
+    if known is not None and known != data.fingerprint:
+        raise DataError(
+            f"{data.source.name}: these are not the images that the run began with, and its test side would no longer "
+            "be unseen; give it the same images, or start a new run."
+        )
+
+
+def explain_stop(trainer: pl.Trainer) -> str | None:
+    """Say, on the screen too, why training ended before its last epoch; None where it did not."""
+    for callback in trainer.early_stopping_callbacks:
+        if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
+            diverged = callback.monitor == "train/loss"
+            reason = "diverged: the loss is no number" if diverged else f"{callback.monitor} no longer improves"
+            log.info("stopped after epoch %d: %s", callback.stopped_epoch + 1, reason)
+            return reason
+    return None
 
 
 def print_split(data: ChromosomeData) -> None:
@@ -102,7 +138,7 @@ def print_split(data: ChromosomeData) -> None:
     table = Table("side", "images", "share", "cells", "cases", "classes", "rarest class")
     for row in data.describe():
         counts = [row["images"], f"{row['share']:.0%}", row["cells"] or "–", row["cases"] or "–", row["classes"]]
-        table.add_row(row["side"], *map(str, counts), f"{row['rarest']} images")
+        table.add_row(row["side"], *map(str, counts), f"{row['rarest']} image{'' if row['rarest'] == 1 else 's'}")
     table.title = f"{data.source.name}: {len(data.records):,} images, split by {data.split.by}"
     Console().print(table)
 
@@ -129,6 +165,8 @@ def failures_explained(config: DictConfig) -> Iterator[None]:
             f"the device ran out of memory with batch_size={config.batch_size}; choose a smaller one, a smaller "
             "image_size, or trainer.precision=16-mixed."
         ) from error
+    except MisconfigurationException as error:
+        raise SettingsError(f"the trainer refuses these settings: {str(error).splitlines()[0]}") from error
     except OSError as error:
         raise KaryoError(f"a file could not be written ({error}); make room or choose another place.") from error
 

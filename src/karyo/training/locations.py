@@ -11,6 +11,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+SUMMARY = "summary.json"
+"""The run record's file in a run's directory."""
+
 RUNS = "logs/train"
 """Folder of single runs, below the working directory."""
 

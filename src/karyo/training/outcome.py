@@ -25,7 +25,8 @@ from karyo.reports.pictures import figure_to_array
 from karyo.reports.reliability import draw_reliability
 from karyo.training.epochs import best_row
 from karyo.training.fit import Fitted
-from karyo.training.record import SUMMARY, RunRecord
+from karyo.training.locations import SUMMARY
+from karyo.training.record import RunRecord
 from karyo.training.samples import tensorboards
 
 Pictures = dict[str, NDArray[np.uint8]]
@@ -41,7 +42,7 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
         trained.network,
         fitted.data.test_dataloader(),
         fitted.data.records,
-        device=measuring_device(config),
+        device=measuring_device(config.trainer.get("accelerator")),
         limit=batch_limit(config),
     )
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
@@ -64,9 +65,8 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
     log_results(fitted, config, record, figures)
 
 
-def measuring_device(config: DictConfig) -> torch.device:
-    """Choose where to measure: the GPU unless the trainer was told to leave it alone."""
-    wanted = str(config.trainer.get("accelerator", "auto"))
+def measuring_device(wanted: str | None) -> torch.device:
+    """Choose where to measure: the GPU, unless ``"cpu"`` is wanted."""
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from karyo.errors import DataError, KaryoError, SettingsError
 from karyo.files import write_text
+from karyo.training.locations import SUMMARY
 
-SUMMARY = "summary.json"
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "timm", "albumentations", "opencv-python-headless", "numpy")
 
 
@@ -61,6 +61,7 @@ class RunRecord:
         """Note that the run has begun, and under what circumstances."""
         for stale in ("error", "traceback", "finished"):
             self.content.pop(stale, None)
+        (self.directory / "error.txt").unlink(missing_ok=True)
         self.content.setdefault("started", _now())
         self.content |= {"status": "running", "directory": str(self.directory), **facts, **circumstances()}
         self.write()

@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from karyo.errors import KaryoError, SettingsError
+from karyo.errors import KaryoError
 from karyo.files import write_text
 from karyo.models.backbones import LIBRARIES
 from karyo.reports.fields import duration, estimate_at, number_at, percent, percent_with_interval
@@ -117,4 +117,4 @@ def one_line(record: RunRecord) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, (KaryoError, SettingsError)) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, KaryoError) else f"{type(error).__name__}: {error}"

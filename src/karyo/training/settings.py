@@ -33,8 +33,27 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "weights": (lambda value: value is None or isinstance(value, str), "the name of a file, or null"),
     "pretrained": (lambda value: isinstance(value, bool), "true or false"),
     "channels_last": (lambda value: isinstance(value, bool), "true or false"),
+    "trainer.max_epochs": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),
+    "trainer.accumulate_grad_batches": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
+    "trainer.limit_val_batches": (
+        lambda value: value is None or value,
+        "above 0: it chooses the best epoch",
+    ),
     "bootstrap": (lambda value: _is_whole(value) and value >= 0, "a whole number, 0 for no intervals"),
 }
+
+
+def check_values(config: DictConfig, *keys: str) -> None:
+    """Check the values of some settings.
+
+    Raises:
+        SettingsError: For the first that cannot be meant; the message says what it can be.
+    """
+    for key in keys:
+        accepts, meaning = _RULES[key]
+        value = OmegaConf.select(config, key)
+        if not accepts(value):
+            raise SettingsError(f"{key}={value} cannot be; it is {meaning}.")
 
 
 def check_settings(config: DictConfig) -> None:
@@ -43,10 +62,7 @@ def check_settings(config: DictConfig) -> None:
     Raises:
         SettingsError: For the first setting that cannot be meant; the message says what it can be.
     """
-    for key, (accepts, meaning) in _RULES.items():
-        value = OmegaConf.select(config, key)
-        if not accepts(value):
-            raise SettingsError(f"{key}={value} cannot be; it is {meaning}.")
+    check_values(config, *_RULES)
     try:
         OmegaConf.resolve(config.copy())
     except OmegaConfBaseException as error:
