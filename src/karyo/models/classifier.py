@@ -61,7 +61,10 @@ class Classifier(pl.LightningModule):
         self._provenance = dict(provenance or {})
         classes = network.spec.n_classes
         self.accuracies = nn.ModuleDict(
-            {f"{stage}_side": MulticlassAccuracy(classes, average="micro") for stage in ("train", "validation")}
+            {
+                f"{stage}_side": MulticlassAccuracy(classes, average="micro", validate_args=False)
+                for stage in ("train", "validation")
+            }
         )
         # Not a number has to show: by default it would be left out of the mean, and a diverged run would look fine.
         # (The strategy "disable" would show it too, but drops the weights.)
