@@ -55,9 +55,12 @@ def build_data(config: DictConfig, preparation: Preparation) -> ChromosomeData:
 
 def build_classifier(config: DictConfig, network: ChromosomeNetwork, origin: dict[str, Any]) -> Classifier:
     """Wrap the network with its optimizer and schedule."""
+    # Lightning cannot clip the gradients of a fused optimizer under mixed precision.
+    clips = config.trainer.get("gradient_clip_val") and "mixed" in str(config.trainer.get("precision"))
+    plain = {"fused": False} if clips and "fused" in config.optimizer else {}
     return Classifier(
         network,
-        optimizer=build(config.optimizer),
+        optimizer=build(config.optimizer, **plain),
         scheduler=build(config.scheduler.schedule) if config.scheduler.schedule else None,
         interval=config.scheduler.interval,
         monitor=config.scheduler.monitor,

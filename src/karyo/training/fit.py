@@ -165,12 +165,6 @@ def failures_explained(config: DictConfig) -> Iterator[None]:
             f"the device ran out of memory with batch_size={config.batch_size}; choose a smaller one, a smaller "
             "image_size, or trainer.precision=16-mixed."
         ) from error
-    except RuntimeError as error:
-        if "does not allow for gradient clipping" not in str(error):
-            raise
-        raise SettingsError(
-            "trainer.gradient_clip_val with mixed precision needs the plain optimizer; add optimizer.fused=false."
-        ) from error
     except MisconfigurationException as error:
         raise SettingsError(f"the trainer refuses these settings: {str(error).splitlines()[0]}") from error
     except OSError as error:
