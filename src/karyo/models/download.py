@@ -13,7 +13,8 @@ import torchvision
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 
-from karyo.errors import DataError, SettingsError
+from karyo.errors import DataError
+from karyo.servers import PATIENCE, mirrored, reason
 
 MIRROR_VARIABLE = "KARYO_WEIGHTS_MIRROR"
 """Environment variable: a base URL that holds torchvision's weight files by their names, for closed networks."""
@@ -23,7 +24,6 @@ HUB_VARIABLE = "HF_ENDPOINT"
 
 _HUB = "https://huggingface.co"
 _HUB_FILE = "model.safetensors"
-_PATIENCE = 10.0  # seconds to wait for a server's first answer
 
 
 def torchvision_file(name: str) -> Path:
@@ -39,7 +39,7 @@ def torchvision_file(name: str) -> Path:
         SettingsError: If the mirror's address is none.
         DataError: If the file cannot be had: no connection, no such file, damaged on the way, no room.
     """
-    url = _mirrored(torchvision.models.get_model_weights(name)["DEFAULT"].url)
+    url = mirrored(torchvision.models.get_model_weights(name)["DEFAULT"].url, MIRROR_VARIABLE)
     file = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
     if file.is_file():
         return file
@@ -108,21 +108,6 @@ def make_folder(folder: Path) -> None:
         raise DataError(f"{folder}: downloaded weights cannot be kept there ({error}); set TORCH_HOME.") from error
 
 
-def reason(error: BaseException) -> str:
-    """Give the first line of what an error says, without its full stop."""
-    found = error if isinstance(error, HTTPError) else getattr(error, "reason", None) or error
-    return (str(found).strip() or type(found).__name__).splitlines()[0].rstrip(".")
-
-
-def _mirrored(url: str) -> str:
-    mirror = os.environ.get(MIRROR_VARIABLE)
-    if not mirror:
-        return url
-    if "://" not in mirror:
-        raise SettingsError(f"{MIRROR_VARIABLE}={mirror} is no address; it begins with https://, http:// or file://.")
-    return f"{mirror.rstrip('/')}/{url.rpartition('/')[2]}"
-
-
 def _reach(url: str) -> None:
     """Ask whether a server answers, whatever it answers.
 
@@ -130,7 +115,7 @@ def _reach(url: str) -> None:
         OSError: If it does not within a few seconds.
     """
     try:
-        urlopen(Request(url, method="HEAD"), timeout=_PATIENCE).close()
+        urlopen(Request(url, method="HEAD"), timeout=PATIENCE).close()
     except HTTPError as answer:
         answer.close()
     except ValueError as error:
