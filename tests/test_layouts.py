@@ -53,9 +53,19 @@ def test_bioimlab(tmp_path: Path) -> None:
 
 
 def test_cirnet(tmp_path: Path) -> None:
-    write(tmp_path, "71562828259.067297.18.tiff", "71562828259.067298.23.tiff")
+    """Its labels count from 0, as its authors' training code takes them."""
+    write(tmp_path, "origin/10701562828257.7639692.0.tiff", "71562828259.067297.18.tiff", "71562828259.067298.23.tiff")
     records = shipped("cirnet", tmp_path).records
-    assert [(record.label, record.cell, record.case) for record in records] == [(17, None, None), (22, None, None)]
+    assert [record.label for record in records] == [18, 23, 0]
+    assert {(record.cell, record.case) for record in records} == {(None, None)}
+
+
+def test_labels_that_count_from_0_end_at_23(tmp_path: Path) -> None:
+    write(tmp_path, "a.1.24.tiff", "a.1.3.tiff")
+    with pytest.raises(DataError, match=r"counted from 0\): '24' \(a\.1\.24\.tiff\)"):
+        _ = shipped("cirnet", tmp_path).records
+    with pytest.raises(SettingsError, match="first_label must be 0 or 1, not 2"):
+        FolderSource(tmp_path, r".*\.(?P<label>\d+)\.tiff", first_label=2)
 
 
 def test_folders_in_any_usual_spelling(tmp_path: Path) -> None:

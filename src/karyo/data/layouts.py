@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from karyo.chromosomes import parse_label
+from karyo.chromosomes import CLASSES, parse_label
 from karyo.data.records import Record
 from karyo.errors import DataError, SettingsError
 from karyo.imaging.read import read_grey
@@ -37,9 +37,11 @@ class FolderSource:
         extensions: File extensions that count as images, in any case.
         ignore: Regular expression; paths that it matches in full are left out without a word.
         folder: Name of the data set's own top folder, if its archive has one.
+        first_label: The number that a data set gives to chromosome 1. With 0, labels are the numbers 0..23 and nothing
+            else: 22 is X.
 
     Raises:
-        SettingsError: If the root is missing or the pattern is not a regular expression with a group ``label``.
+        SettingsError: If ``first_label`` is neither 0 nor 1, the root is missing or the pattern is not a regular expression with a group ``label``.
     """
 
     def __init__(
@@ -50,8 +52,12 @@ class FolderSource:
         extensions: Sequence[str] = IMAGE_EXTENSIONS,
         ignore: str | None = None,
         folder: str | None = None,
+        first_label: int = 1,
     ) -> None:
+        if first_label not in (0, 1) or isinstance(first_label, bool):
+            raise SettingsError(f"data.source.first_label must be 0 or 1, not {first_label!r}")
         self.name = name
+        self._first_label = first_label
         self.root = _find_root(root, name, folder)
         self._pattern = _compiled(pattern, "pattern")
         self._ignore = _compiled(ignore, "ignore") if ignore else None
@@ -77,7 +83,7 @@ class FolderSource:
             log.warning("%s: %d images do not match the pattern, such as %s", self.name, len(missed), missed[0])
         if others:
             log.info("%s: %d files of other kinds left out", self.name, others)
-        return _to_records(matches, self.root)
+        return _to_records(matches, self.root, self._first_label)
 
     def read(self, record: Record) -> NDArray[np.uint8]:
         """Read one image as stored, (H, W) uint8 grey.
@@ -107,7 +113,7 @@ class FolderSource:
     def _image_paths(self) -> tuple[list[str], int]:
         """Sorted relative paths of the images, and how many files of other kinds there are."""
         images, others = [], 0
-        for path in _walk(self.root):
+        for path in walk_files(self.root):
             if Path(path).suffix.lower() not in self._extensions:
                 others += 1
             elif self._ignore is None or not self._ignore.fullmatch(path):
@@ -149,8 +155,14 @@ def _refuse_unreadable(error: OSError) -> None:
     raise DataError(f"{error.filename} cannot be read ({error.strerror}); change its rights or take it away.")
 
 
-def _walk(root: Path) -> Iterator[str]:
-    """Relative paths of all visible files, following links to folders but entering no folder twice."""
+def walk_files(root: Path) -> Iterator[str]:
+    """Give the paths, relative to a folder, of all visible files below it, with ``/``.
+
+    Links to folders are followed, but no folder is entered twice.
+
+    Raises:
+        DataError: If a folder cannot be read.
+    """
     entered = set()
     for folder, folders, files in os.walk(root, followlinks=True, onerror=_refuse_unreadable):
         status = os.stat(folder)  # noqa: PTH116 - os.walk gives strings
@@ -163,7 +175,14 @@ def _walk(root: Path) -> Iterator[str]:
         yield from ((relative / name).as_posix() for name in files if not name.startswith("."))
 
 
-def _to_records(matches: list[tuple[str, re.Match[str]]], root: Path) -> tuple[Record, ...]:
+def _counted_from_zero(text: str) -> int:
+    label = int(text)
+    if not 0 <= label < len(CLASSES):
+        raise ValueError(text)
+    return label
+
+
+def _to_records(matches: list[tuple[str, re.Match[str]]], root: Path, first_label: int) -> tuple[Record, ...]:
     """Records of matched paths; all unknown labels are reported together."""
     rows: list[tuple[str, int, dict[str, str | None]]] = []
     unknown: dict[str, str] = {}
@@ -171,13 +190,14 @@ def _to_records(matches: list[tuple[str, re.Match[str]]], root: Path) -> tuple[R
         groups = {name: match.groupdict().get(name) or None for name in _GROUPS}
         spelled = groups.pop("label") or ""
         try:
-            rows.append((path, parse_label(spelled), groups))
+            rows.append((path, parse_label(spelled) if first_label else _counted_from_zero(spelled), groups))
         except ValueError:
             unknown.setdefault(spelled, path)
     if unknown:
+        expected = "1..22, X, Y, 23, 24" if first_label else "0..23, counted from 0"
         listed = ", ".join(f"{spelled!r} ({path})" for spelled, path in unknown.items())
         raise DataError(
-            f"{len(unknown)} labels under {root} name no human chromosome (1..22, X, Y, 23, 24): {listed}; "
+            f"{len(unknown)} labels under {root} name no human chromosome ({expected}): {listed}; "
             "rename them or leave them out with data.source.ignore=REGEX"
         )
     cases_of: dict[str | None, set[str | None]] = {}
