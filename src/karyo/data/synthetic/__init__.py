@@ -1,5 +1,6 @@
 """Chromosomes, cells and metaphase spreads drawn from the ideogram, with the truth about each."""
 
+from karyo.data.synthetic.bent import draw_bent_and_unbent, spread_bend
 from karyo.data.synthetic.cell import cell_members, cell_sex, draw_cell
 from karyo.data.synthetic.chromosome import DrawnChromosome, draw_chromosome
 from karyo.data.synthetic.sheet import draw_sheet
@@ -22,11 +23,13 @@ __all__ = [
     "cell_members",
     "cell_sex",
     "derive_seed",
+    "draw_bent_and_unbent",
     "draw_cell",
     "draw_chromosome",
     "draw_sheet",
     "draw_spread",
     "spread_annotation",
+    "spread_bend",
     "voc_name",
     "write_cells",
     "write_spreads",

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karyo.data.ideogram import load_ideogram
+from karyo.data.synthetic.bent import spread_bend
 from karyo.data.synthetic.camera import develop, photograph
 from karyo.data.synthetic.cell import cell_members, cell_sex
 from karyo.data.synthetic.chromosome import cell_style, object_generator
@@ -212,7 +213,7 @@ def _place_chromosomes(
     slide = Field(settings.width, settings.height, rng)
     slide.occupy(nuclei)
     shares = [1 - settings.touching - settings.crossing, settings.touching, settings.crossing]
-    bend = 0.35 + 0.6 * style.hardness
+    bend = spread_bend(style.hardness)
     placed: dict[int, Placed] = {}
     for index in rng.permutation(len(members)):
         label, homolog = members[index]
