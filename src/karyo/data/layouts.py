@@ -41,7 +41,8 @@ class FolderSource:
             else: 22 is X.
 
     Raises:
-        SettingsError: If ``first_label`` is neither 0 nor 1, the root is missing or the pattern is not a regular expression with a group ``label``.
+        SettingsError: If the root is missing, the pattern is not a regular expression with a group ``label``, or
+            ``first_label`` is neither 0 nor 1.
     """
 
     def __init__(
