@@ -53,7 +53,8 @@ def _medial_path(body: NDArray[np.uint8]) -> tuple[Points, float]:
     skeleton = thin(even)
     path = without_forks(longest_path(skeleton), skeleton)
     columns, rows = path.astype(np.intp).T
-    inside = cv2.distanceTransform(body, cv2.DIST_L2, 3)
+    # Outside the picture there is no object either; without any background there would be no distance to it.
+    inside = cv2.distanceTransform(np.pad(body, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     return path, max(float(np.median(inside[rows, columns])), 0.5)
 
 
