@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 RUN = Path(__file__).parent / "bench" / "run.py"
-NAMES = ("startup", "drawing", "loader", "memory", "folder_peer", "epoch", "gpu")
+NAMES = ("startup", "drawing", "loader", "memory", "folder_peer", "epoch", "gpu", "crops", "straightening")
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,7 @@
-"""The real data sets, where KARYO_REAL_DATA names the folder of their archives (gband65.zip, bioimlab.zip)."""
+"""The real data sets, where KARYO_REAL_DATA names the folder of their archives.
+
+They are gband65.zip, bioimlab.zip and metaphases.zip.
+"""
 
 import os
 import zipfile
@@ -11,22 +14,27 @@ from hydra import compose, initialize_config_dir
 from karyo.data.datamodule import ChromosomeData
 from karyo.data.layouts import FolderSource
 from karyo.data.records import Record
-from karyo.imaging.polarity import background_is_bright
+from karyo.data.spreads import SpreadSource
+from karyo.data.spreads.export import export_crops
+from karyo.imaging.polarity import background_is_bright, normalise_polarity
 from karyo.imaging.preparation import Preparation
+from karyo.imaging.straighten import straighten_medial
 
 CONF = Path(__file__).parents[1] / "conf"
 ARCHIVES = Path(os.environ.get("KARYO_REAL_DATA") or "-")
 
+NAMES = ("gband65", "bioimlab", "metaphases")
+
 pytestmark = pytest.mark.skipif(
-    not (ARCHIVES / "gband65.zip").is_file() or not (ARCHIVES / "bioimlab.zip").is_file(),
-    reason="KARYO_REAL_DATA does not name a folder with gband65.zip and bioimlab.zip",
+    not all((ARCHIVES / f"{name}.zip").is_file() for name in NAMES),
+    reason=f"KARYO_REAL_DATA does not name a folder with {', '.join(f'{name}.zip' for name in NAMES)}",
 )
 
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real")
-    for name in ("gband65", "bioimlab"):
+    for name in NAMES:
         with zipfile.ZipFile(ARCHIVES / f"{name}.zip") as archive:
             archive.extractall(folder)
     return folder
@@ -89,3 +97,29 @@ def test_no_group_is_on_two_sides_and_no_pixels_leak(name: str, by: str, unpacke
     rows = data.describe()
     assert [row["share"] for row in rows] == pytest.approx([0.7, 0.2, 0.1], abs=0.05)
     assert rows[0]["classes"] == 24
+
+
+def test_the_spreads_have_6895_boxes_in_150_cells(unpacked: Path) -> None:
+    records = SpreadSource(unpacked).records
+    assert len(records) == 6895
+    assert count([record.cell for record in records]) == 150
+    assert {record.label for record in records} == set(range(24))
+
+
+@pytest.mark.slow
+def test_every_box_of_the_spreads_becomes_one_chromosome(unpacked: Path, tmp_path: Path) -> None:
+    folder = unpacked / "24_chromosomes_object"
+    totals = export_crops(folder / "JEPG", folder / "annotations", tmp_path / "crops", 2, "object", 2)
+    assert totals.inputs == 150
+    assert totals.files == totals.counts["boxes"] == 6895
+    left_out = {reason: found for (reason, is_out), found in totals.problems.items() if is_out}
+    assert left_out == {}
+    assert totals.problems[("no object fits the box", False)] < 0.05 * 6895
+
+
+def test_bent_chromosomes_of_bioimlab_straighten(unpacked: Path) -> None:
+    source = source_of("bioimlab", unpacked)
+    found = [straighten_medial(normalise_polarity(source.read(record))) for record in source.records[::60]]
+    assert np.mean([result.changed for result in found]) > 0.9
+    for result in found:
+        assert result.axis is None or result.image.shape[0] >= result.image.shape[1] * 0.8

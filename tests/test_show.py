@@ -426,7 +426,7 @@ def test_samples_are_even_and_seeded(images: Path) -> None:
 @pytest.mark.parametrize("count", [0, 7])
 def test_a_sheet_of_any_size(shape: tuple[int, int], count: int) -> None:
     picture = np.zeros(shape, np.uint8)
-    flags = ("faint", "several", "touching", "crossing")
+    flags = ("small", "faint", "several", "joined")
     pairs = [Pair("W" * 90 + ".png", picture, picture, 12, flags)] * count
     figure = draw_contact_sheet("title", "subtitle", pairs, [Pair("b", picture, picture, 1, ())])
     assert len(figure.axes) == 2 * count + 2

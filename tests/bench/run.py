@@ -15,7 +15,7 @@ from machine import describe
 from report import page, screen_table
 from rich.console import Console
 
-MEASURES = ("startup", "drawing", "loader", "memory", "folder_peer", "epoch", "gpu")
+MEASURES = ("startup", "drawing", "loader", "memory", "folder_peer", "epoch", "gpu", "crops", "straightening")
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _BUSY = 0.5
 

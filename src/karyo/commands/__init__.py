@@ -5,7 +5,12 @@ import sys
 import typer
 
 from karyo import __version__
+from karyo.commands.crop import crop
+from karyo.commands.download import download
 from karyo.commands.draw import draw_app
+from karyo.commands.measure import measure_app
+from karyo.commands.preprocess import preprocess
+from karyo.commands.show import show
 from karyo.errors import KaryoError
 
 app = typer.Typer(
@@ -15,6 +20,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(download)
+app.command()(crop)
+app.command()(preprocess)
+app.command()(show)
+app.add_typer(measure_app, name="measure")
 app.add_typer(draw_app, name="draw")
 
 # Everything after the name, --help included, belongs to Hydra.

@@ -129,6 +129,7 @@ def _filled(source: Source, preparation: Preparation, pixels: Pixels | None) -> 
     """Read and prepare every record once, in threads (OpenCV works outside the interpreter's lock)."""
     records = source.records
     digests = np.zeros((len(records), _DIGEST_BYTES), np.uint8)
+    crowded = np.zeros(len(records), np.bool_)
 
     def one(row: int) -> str | None:
         try:
@@ -137,7 +138,8 @@ def _filled(source: Source, preparation: Preparation, pixels: Pixels | None) -> 
             return str(error)
         digest = hashlib.blake2b(repr(grey.shape).encode() + grey.tobytes(), digest_size=_DIGEST_BYTES)
         digests[row] = np.frombuffer(digest.digest(), np.uint8)
-        prepared = preparation(grey)
+        prepared, state = preparation.follow(grey)
+        crowded[row] = (state.objects or 0) > 1
         if pixels is not None:
             pixels[row] = prepared
         return None
@@ -149,6 +151,12 @@ def _filled(source: Source, preparation: Preparation, pixels: Pixels | None) -> 
             # Ctrl-C must not wait for thousands of images that nobody will look at.
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+    if crowded.any():
+        log.warning(
+            "%s: preprocessing counted more than one object in %d of %d images, such as %s, and kept one of each; "
+            "`karyo preprocess` lists them all",
+            *(source.name, crowded.sum(), len(records), source.locate(records[int(crowded.argmax())])),
+        )
     rows = np.array([row for row, problem in enumerate(outcomes) if problem is None], dtype=np.int64)
     problems = tuple(problem for problem in outcomes if problem is not None)
     return PreparedImages(rows, digests[rows], problems, pixels, _drawer(source, preparation))

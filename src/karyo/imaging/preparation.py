@@ -1,7 +1,7 @@
 """The one way from a chromosome image to a network's input, in training, validation, prediction and the web API."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from karyo.imaging.align import align_to_axis
 from karyo.imaging.canvas import Canvas, Letterbox, Pad, Stretch
 from karyo.imaging.crop import crop_to_object
 from karyo.imaging.polarity import POLARITIES, background_level, normalise_polarity
+from karyo.imaging.steps import Chain, State
 
 CANVASES: tuple[str, ...] = ("stretch", "letterbox", "pad")
 _LARGEST_SIZE = 4096
@@ -19,7 +20,7 @@ _LARGEST_SIZE = 4096
 
 @dataclass(frozen=True)
 class Preparation:
-    """Polarity, background, crop, canvas: what is done to every image before a network sees it.
+    """Polarity, steps, background, crop, canvas: what is done to every image before a network sees it.
 
     The background's level is subtracted, so that it is 0 whatever the exposure, and what later moves the image may
     fill up with 0.
@@ -30,7 +31,9 @@ class Preparation:
         extent: Side of the square of original pixels that ``pad`` keeps at true scale.
         polarity: ``auto``, ``bright`` or ``dark``: the background of the images as stored.
         crop: Whether to cut the image down to the object first.
-        align: Whether to turn the object's long axis upright before, for images that were cut out as they lay.
+        align: Whether to turn the object's long axis upright before, for images that were cut out as they lay; done
+            already where the steps straighten.
+        steps: Cleaning and straightening, right after the polarity is known.
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -42,6 +45,7 @@ class Preparation:
     polarity: str = "auto"
     crop: bool = True
     align: bool = False
+    steps: Chain = field(default_factory=Chain)
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot be meant."""
@@ -67,32 +71,45 @@ class Preparation:
         Returns:
             Array (size, size), uint8, background 0, chromosome bright.
         """
-        grey = normalise_polarity(grey, self.polarity)
+        return self.follow(grey)[0]
+
+    def follow(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], State]:
+        """Prepare one image, and tell what its steps found.
+
+        Args:
+            grey: Array (H, W), uint8, as stored.
+
+        Returns:
+            The prepared image as a call gives it, and what the last step left: how many objects were counted, remarks.
+        """
+        state = self.steps.stages(normalise_polarity(grey, self.polarity))[-1]
+        grey = state.picture
         grey = np.maximum(grey, background_level(grey)) - np.uint8(background_level(grey))
-        if self.align:
+        if self.align and not self.steps.straightens:
             grey = align_to_axis(grey)
         if self.crop:
             grey = crop_to_object(grey)
-        return self._fit()(grey, self.size)
+        return self._fit()(grey, self.size), state
 
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as primitives, to travel inside checkpoints and exported files."""
-        return asdict(self)
+        plain = {setting.name: getattr(self, setting.name) for setting in fields(self)}
+        return plain | {"steps": self.steps.to_settings()}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "Preparation":
         """Rebuild from :meth:`to_dict`.
 
         Raises:
-            SettingsError: If a key is unknown, ``size`` is missing or a value is out of range.
+            SettingsError: If a key or a step is unknown, ``size`` is missing or a value is out of range.
         """
-        known = [field.name for field in fields(cls)]
+        known = [setting.name for setting in fields(cls)]
         unknown = [key for key in settings if key not in known]
         if unknown:
             raise SettingsError(f"a preparation has no setting {unknown[0]!r}; it has {', '.join(known)}")
         if "size" not in settings:
             raise SettingsError("a preparation needs its size in pixels")
-        return cls(**settings)
+        return cls(**{**settings, "steps": Chain.from_settings(settings.get("steps", ()))})
 
     def _fit(self) -> Canvas:
         if self.canvas == "pad":

@@ -16,16 +16,19 @@ from karyo.chromosomes import CLASSES
 from karyo.data.datamodule import ChromosomeData
 from karyo.errors import KaryoError, SettingsError
 from karyo.imaging.preparation import Preparation
+from karyo.imaging.steps import Chain
 from karyo.models.classifier import Classifier
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
 from karyo.training.checkpoints import CheckpointFiles
 from karyo.training.epochs import EpochLog
-from karyo.training.settings import input_size
+from karyo.training.settings import NORMALISATIONS, input_size
 
 
 def build_preparation(config: DictConfig) -> Preparation:
-    """Build the preprocessing that the network asks for; the data module adds what the data ask for."""
-    return Preparation(size=input_size(config), canvas=config.canvas, extent=config.extent)
+    """Build what the network and `preprocessing` ask for; the data module adds what the data ask for."""
+    size = input_size(config)
+    steps: Any = OmegaConf.to_container(config.preprocessing.steps or OmegaConf.create({}), resolve=True)
+    return Preparation(size, config.canvas, config.extent or size, steps=Chain.from_config(steps))
 
 
 def build_network(config: DictConfig, image_size: int, start: Path | None = None) -> ChromosomeNetwork:
@@ -49,7 +52,8 @@ def build_network(config: DictConfig, image_size: int, start: Path | None = None
 def build_data(config: DictConfig, preparation: Preparation) -> ChromosomeData:
     """Build the data module of `data`, with its augmentation."""
     augmentation = build(config.augmentation, channels=config.channels)
-    data: ChromosomeData = build(config.data, preparation=preparation, augmentation=augmentation)
+    # As primitives: Hydra would take a dataclass for a configuration and its steps apart.
+    data: ChromosomeData = build(config.data, preparation=preparation.to_dict(), augmentation=augmentation)
     return data
 
 
@@ -69,6 +73,12 @@ def build_classifier(config: DictConfig, network: ChromosomeNetwork, origin: dic
         seed=config.seed,
         provenance=origin,
     )
+
+
+def pixel_statistics(config: DictConfig, data: ChromosomeData) -> tuple[float, float]:
+    """Give what the network subtracts from grey values on the scale 0..1, and what it then divides them by."""
+    fixed = NORMALISATIONS[config.normalisation]
+    return fixed or data.statistics()
 
 
 def provenance(data: ChromosomeData) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def open_data(config: DictConfig, run_config: DictConfig | None, trained: Traine
     # What the network was trained to see comes with it; of the data's settings only their own background counts.
     data: ChromosomeData = build(
         node,
-        preparation=trained.preparation,
+        preparation=trained.preparation.to_dict(),
         augmentation=None,
         batch_size=config.batch_size,
         channels=trained.network.spec.channels,

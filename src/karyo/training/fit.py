@@ -27,6 +27,7 @@ from karyo.training.build import (
     build_network,
     build_preparation,
     build_trainer,
+    pixel_statistics,
     provenance,
 )
 from karyo.training.epochs import EpochLog
@@ -83,7 +84,7 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
     data.setup()
     check_same_data(data, record)
     data.split.save(record.directory / SPLIT, data.records)
-    network.set_pixel_statistics(*data.statistics())
+    network.set_pixel_statistics(*pixel_statistics(config, data))
     classifier = build_classifier(config, network, provenance(data))
     record.add(
         parameters=sum(parameter.numel() for parameter in network.parameters()),

@@ -32,7 +32,7 @@ from karyo.training.samples import tensorboards
 Pictures = dict[str, NDArray[np.uint8]]
 """RGB pictures, uint8 ``(H, W, 3)``, by file name."""
 
-HPARAMS = ("model", "optimizer", "scheduler", "augmentation", "dataset", "lr")
+HPARAMS = ("model", "optimizer", "scheduler", "preprocessing", "augmentation", "dataset", "lr")
 
 
 def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:

@@ -102,6 +102,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
         "model": model,
         "optimizer": choices["optimizer"],
         "scheduler": choices["scheduler"],
+        "preprocessing": choices["preprocessing"],
         "augmentation": choices["augmentation"],
         "dataset": choices["data"],
         "lr": config.lr,

@@ -10,6 +10,14 @@ from omegaconf.errors import OmegaConfBaseException
 from karyo.errors import SettingsError
 from karyo.models.backbones import native_size
 
+NORMALISATIONS: dict[str, tuple[float, float] | None] = {
+    "statistics": None,
+    "unit": (0.0, 1.0),
+    "symmetric": (0.5, 0.5),
+}
+"""What is subtracted from grey values on the scale 0..1 and what they are divided by; None for the training pixels' own
+mean and standard deviation. ``unit`` gives the network [0, 1], ``symmetric`` [-1, 1]."""
+
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
@@ -27,6 +35,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "image_size": (
         lambda value: value is None or (_is_whole(value) and value > 0),
         "a whole number of pixels, or null",
+    ),
+    "normalisation": (lambda value: value in NORMALISATIONS, f"one of {', '.join(NORMALISATIONS)}"),
+    "extent": (
+        lambda value: value is None or (_is_whole(value) and value > 0),
+        "a whole number of pixels, or null for the input's own size",
     ),
     "channels": (lambda value: value in (1, 3), "1 (grey) or 3"),
     "label_smoothing": (lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1"),

@@ -1,0 +1,128 @@
+"""``karyo measure``: how well the image steps do on drawn chromosomes, whose truth is known."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from karyo.commands.draw import read_difficulty
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from karyo.evaluation.instances import SplittingMeasures
+    from karyo.evaluation.straightness import Straightness
+
+measure_app = typer.Typer(
+    name="measure", help="Measure the image steps on drawn chromosomes, whose truth is known.", no_args_is_help=True
+)
+
+Count = Annotated[int, typer.Option(help="Number of pictures to draw.")]
+Seed = Annotated[int, typer.Option(help="0 or more; another seed draws other cells.")]
+Difficulty = Annotated[str, typer.Option(help="easy, normal, hard, or a number from 0 (easy) to 1 (hard).")]
+
+
+@measure_app.command()
+def splitting(
+    count: Count = 20,
+    seed: Seed = 0,
+    difficulty: Difficulty = "normal",
+    touching: Annotated[float, typer.Option(help="Share of the chromosomes laid against another one.")] = 0.15,
+    crossing: Annotated[float, typer.Option(help="Share of the chromosomes laid across another one.")] = 0.1,
+) -> None:
+    """Measure how many chromosomes of drawn spreads are found whole: isolated, touching and crossing ones."""
+    from rich.console import Console
+
+    from karyo.data.synthetic import CellSettings, SpreadSettings
+    from karyo.evaluation.instances import measure_splitting
+
+    settings = SpreadSettings(cell=CellSettings(read_difficulty(difficulty)), touching=touching, crossing=crossing)
+    with _progress("spreads", max(count, 0)) as advance:
+        measures = measure_splitting(count, settings, seed, advance=advance)
+    Console().print(_splitting_table(measures, f"{count} spreads, difficulty {difficulty}, seed {seed}"))
+
+
+@measure_app.command()
+def straightening(
+    count: Annotated[int, typer.Option(help="Number of chromosomes, the classes in turn.")] = 200,
+    seed: Seed = 0,
+    difficulty: Difficulty = "normal",
+    bend: Annotated[
+        float | None, typer.Option(help="Typical turn between the tips of chromosome 1, radians; that of spreads.")
+    ] = None,
+) -> None:
+    """Straighten bent chromosomes in two ways and compare them with the same chromosomes drawn unbent."""
+    from rich.console import Console
+
+    from karyo.data.synthetic import CellSettings
+    from karyo.evaluation.straightness import measure_straightening
+
+    settings = CellSettings(read_difficulty(difficulty))
+    with _progress("chromosomes", max(count, 0)) as advance:
+        result = measure_straightening(count, settings, seed, bend, advance)
+    Console().print(_straightening_table(result))
+
+
+def _splitting_table(measures: "dict[str, SplittingMeasures]", title: str) -> "Table":
+    """Lay the measures out, a row for each relation and way of splitting."""
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in ("relation", "way", "objects", "mean IoU", "IoU ≥ 0.5", "IoU ≥ 0.75", "spurious"):
+        table.add_column(column, justify="left" if column in ("relation", "way") else "right")
+    for relation in next(iter(measures.values())).by_relation:
+        for way, measured in measures.items():
+            score = measured.by_relation[relation]
+            shares = (
+                f"{100 * share:.1f} %" if share is not None else "-" for share in (score.right_50, score.right_75)
+            )
+            mean = f"{score.mean_iou:.3f}" if score.mean_iou is not None else "-"
+            spurious = str(measured.spurious) if relation == "all" else ""
+            table.add_row(relation, way, str(score.objects), mean, *shares, spurious)
+        table.add_section()
+    return table
+
+
+def _straightening_table(result: "Straightness") -> "Table":
+    """Lay out the comparison, a row for each way; what is said of the bent chromosomes stands in brackets."""
+    from rich.table import Table
+
+    from karyo.evaluation.straightness import ALIKE, BENT
+
+    table = Table(
+        title=f"{result.count} drawn, seed {result.seed}, difficulty {result.difficulty:g}, bend {result.bend:.2f}",
+        caption="Medians. Bands: correlation of the profile with that of the same chromosome drawn unbent. "
+        f"In brackets: the {result.bent} that turn by {BENT:g} degrees or more.",
+    )
+    table.add_column("")
+    for column in ("centromere off, px", "bands", f"bands > {ALIKE:g}", "length off", "unbent", "ms each"):
+        table.add_column(column, justify="right")
+    for way in result.ways:
+        table.add_row(
+            way.name,
+            f"{way.centromere_error:.2f}" + _in_brackets(way.bent_centromere_error, 2),
+            f"{way.correlation:.3f}" + _in_brackets(way.bent_correlation, 3),
+            f"{way.alike:.0%}",
+            f"{way.length_error:.1f} %",
+            f"{way.changed:.0%}",
+            f"{way.milliseconds:.1f}",
+        )
+    return table
+
+
+def _in_brackets(value: float | None, digits: int) -> str:
+    """Write a number that may be missing behind another one."""
+    return "" if value is None else f" ({value:.{digits}f})"
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on stderr; gives the function that moves it on by one."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("measuring {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
