@@ -58,6 +58,9 @@ def assert_refused(result: Result, code: int, *words: str) -> None:
         (["image_size=-5"], ["image_size=-5"]),
         (["optimizer=adan"], ["optimizer=adan", "adam"]),
         (["lrr=1"], ["lrr", "lr"]),
+        (["preprocessing=null"], ["preprocessing=null", "none"]),
+        (["preprocessing.steps.clahe.clip_limit=3"], ["+preprocessing.steps.clahe={}"]),
+        (["preprocessing.stepps=3"], ["did you mean preprocessing.steps, preprocessing?"]),
         (["data.split_bye=cell"], ["data.split_bye", "data.split_by"]),
         (["optimizer.momentun=0.9", "optimizer=sgd"], ["optimizer.momentun", "optimizer.momentum"]),
         (["data.split_by=case"], ["case", "cell"]),
@@ -161,6 +164,7 @@ def test_no_permission_for_the_output(run: Run, tmp_path: Path) -> None:
 def test_evaluate_says_what_it_needs(run: Run, tmp_path: Path) -> None:
     assert_refused(run("evaluate"), 2, "run=", "checkpoint=")
     assert_refused(run("evaluate", "run=nowhere"), 2, "nowhere")
+    assert_refused(run("evaluate", "run=nowhere", "preprocessing=none"), 2, "preprocessing", "checkpoint")
     assert_refused(run("evaluate", "checkpoint=nowhere.ckpt", "data=synthetic"), 2, "nowhere.ckpt")
     (tmp_path / "broken.ckpt").write_bytes(b"PK\x03\x04 nothing")
     assert_refused(run("evaluate", "checkpoint=broken.ckpt", "data=synthetic"), 1, "broken.ckpt")

@@ -281,7 +281,8 @@ def test_an_interrupted_run_goes_on(drawn: Path, tmp_path: Path, monkeypatch: py
     assert len(table(out / "index.csv")) == 138
 
 
-def test_ctrl_c_at_a_terminal_stops_all_processes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_at_a_terminal_stops_all_processes(tmp_path: Path, presses: int) -> None:
     code = (
         "import sys\nfrom functools import partial\nfrom karyo.data.folder_job import *\n"
         "from karyo.data.output_folder import *\nsys.path.insert(0, sys.argv[1])\nfrom test_crop import touch\n"
@@ -298,7 +299,9 @@ def test_ctrl_c_at_a_terminal_stops_all_processes(tmp_path: Path) -> None:
     deadline = time.monotonic() + 60
     while len(list(out.glob("*.txt"))) < 8 and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
+    for _ in range(presses):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.01)
     errors = process.communicate(timeout=30)[1]
     assert errors.strip().splitlines()[-1] == "KeyboardInterrupt"
     folder = OutputFolder(out, "test", {})
@@ -373,3 +376,12 @@ def test_a_job_counts_and_lists_what_it_did(tmp_path: Path) -> None:
     write_problems(again, tasks)
     assert (tmp_path / "o" / "index.csv").read_bytes() == b"name\nb\na\nsurrogate-\x80\n"
     assert len((tmp_path / "o" / "problems.csv").read_bytes().splitlines()) == 4
+
+
+def test_an_output_folder_that_holds_the_inputs_is_refused(tmp_path: Path) -> None:
+    for folder in ("images", "annotations"):
+        (tmp_path / "spreads" / folder).mkdir(parents=True)
+    images, annotations = tmp_path / "spreads" / "images", tmp_path / "spreads" / "annotations"
+    for out in (tmp_path / "spreads", images):
+        with pytest.raises(SettingsError, match="inputs"):
+            export.export_crops(images, annotations, out, 2, "object", 1)

@@ -141,6 +141,9 @@ def test_a_run_that_names_no_preprocessing_says_so_in_one_sentence(run: Run) -> 
     result = run("train", *TINY, "preprocessing=report", "preprocessing.steps.clahe.clip_limit=-2")
     assert result.code == 2
     assert "clip_limit must be a number from 0.1 to 100" in result.err
+    result = run("train", *TINY, "~preprocessing")
+    assert result.code == 2
+    assert "preprocessing cannot be taken away" in result.err
 
 
 def test_data_modules_take_a_preparation_as_it_travels() -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,8 +12,9 @@ import pytest
 
 from karyo.commands import main
 from karyo.data.cleaning import Cleaning, clean_folder
+from karyo.data.output_folder import OutputFolder
 from karyo.data.synthetic import SpreadSettings, SyntheticSource, draw_spread
-from karyo.errors import SettingsError
+from karyo.errors import DataError, SettingsError
 from karyo.imaging.polarity import normalise_polarity
 from karyo.imaging.quality import assess
 from karyo.imaging.read import read_grey
@@ -207,3 +210,58 @@ def test_chromosomes_that_lie_together_are_flagged_and_single_ones_are_not() -> 
             flagged[relation].append("joined" in flags or "several" in flags)
     assert np.mean(flagged["isolated"]) < 0.05
     assert np.mean(flagged["joined"]) > 0.25, "tight boxes hold no more than a tip of most neighbours"
+
+
+def test_two_processes_never_fill_one_folder(tmp_path: Path) -> None:
+    out = tmp_path / "clean"
+    holding = (
+        "import sys; from karyo.data.output_folder import OutputFolder; "
+        "kept = OutputFolder(sys.argv[1], 'karyo preprocess', {}); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", holding, str(out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(SettingsError, match="another run"):
+            OutputFolder(out, "karyo preprocess", {})
+        other.communicate()
+    OutputFolder(out, "karyo preprocess", {})
+
+
+def test_the_longest_name_is_written_and_one_too_long_is_listed(tmp_path: Path) -> None:
+    source = SyntheticSource(cells=1)
+    grey = source.read(source.records[0])
+    write_png(tmp_path / "images" / ("n" * 251 + ".png"), grey)
+    assert clean_folder(tmp_path / "images", tmp_path / "clean", CLEAN).files == 1
+
+
+def test_a_name_that_the_file_system_refuses_is_that_image_s_own_problem(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="too long"):
+        write_png(tmp_path / ("n" * 300 + ".png"), np.zeros((4, 4), np.uint8))
+
+
+def test_what_the_steps_drop_is_listed_though_the_image_looked_fine(tmp_path: Path) -> None:
+    image = np.full((80, 60), 240, np.uint8)
+    cv2.ellipse(image, (30, 18), (8, 14), 0, 0, 360, 60, -1)
+    cv2.ellipse(image, (30, 60), (8, 14), 0, 0, 360, 60, -1)
+    image[18:60, 22:39] = np.minimum(
+        image[18:60, 22:39], 170
+    )  # one chromosome with a pale middle; a strict threshold breaks it in two
+    write_png(tmp_path / "images" / "pale.png", image)
+    strict = Cleaning(Chain.from_text("fixed:level=100,largest-component,extract"))
+    totals = clean_folder(tmp_path / "images", tmp_path / "clean", strict)
+    row = rows_of(tmp_path / "clean" / "index.csv")[0]
+    assert (row["objects"], row["counted"], row["flags"]) == ("1", "2", "dropped")
+    assert totals.problems == {("dropped", False): 1}
+
+
+def test_a_home_folder_means_the_same_everywhere(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert clean_folder(Path("~/images"), Path("~/clean"), CLEAN).files == 12
+    assert sorted(files_below(tmp_path / "clean")) == sorted(files_below(images))
+
+
+def test_a_target_behind_a_link_into_the_source_is_refused(images: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(images)
+    with pytest.raises(SettingsError, match="lies inside"):
+        clean_folder(images, tmp_path / "link" / "clean", CLEAN)

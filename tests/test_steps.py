@@ -69,6 +69,7 @@ def test_every_step_survives_every_image_and_leaves_it_untouched(name: str, edge
 def test_settings_survive_the_way_through_a_checkpoint(name: str) -> None:
     chain = Chain.from_text(("otsu," if STEPS[name]().needs_mask else "") + name)
     assert Chain.from_settings(chain.to_settings()) == chain
+    assert Chain.from_text(chain.to_text()) == chain
 
 
 @pytest.mark.parametrize("name", ["gaussian:sigma=1.5", "non_local_means"])

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+_STEM_KEPT = 20
+
 
 def write_beside(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a file beside ``path``, then put it in its place in one step.
@@ -17,7 +19,8 @@ def write_beside(path: Path, write: Callable[[Path], object]) -> None:
         OSError: If the place cannot be written; what stood there before is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    # Only the beginning of the name: the whole of a long one and mkstemp's letters would be too long for a file system.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:_STEM_KEPT]}-", suffix=path.suffix)
     os.close(handle)
     beside = Path(name)
     try:

@@ -24,8 +24,8 @@ def measure(quick: bool) -> list[Comparison]:
     model = TINY if quick else ("model=resnet18", "image_size=96")
     batches = [f"++trainer.limit_{side}_batches=5" for side in ("train", "val", "test")]
     settings = ["epochs=1", "bootstrap=0", "data.num_workers=2", "trainer.accelerator=cpu"]
-    ours = _peak([_TRAIN, *model, *data, *batches, *settings])
-    peer = _peak(["-c", _PEER])
+    ours = peak_memory([_TRAIN, *model, *data, *batches, *settings])
+    peer = peak_memory(["-c", _PEER])
     return [
         Comparison(
             what=f"Peak memory of training on {name}, with 2 loader processes (ResNet18, 96 px, batch 32)",
@@ -54,7 +54,7 @@ def _drawn(cells: int) -> list[str]:
     return [*BY_CELL, f"data.root={write_by_cell(Path('cells'), cells)}"]
 
 
-def _peak(command: list[str]) -> float:
+def peak_memory(command: list[str]) -> float:
     """Run Python and give the most memory in GB that it and its children held at one time."""
     with subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL) as process:
         tree, peak = psutil.Process(process.pid), 0

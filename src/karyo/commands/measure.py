@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,6 +63,40 @@ def straightening(
     with _progress("chromosomes", max(count, 0)) as advance:
         result = measure_straightening(count, settings, seed, bend, advance)
     Console().print(_straightening_table(result))
+
+
+@measure_app.command()
+def fit_splitting(
+    out: Annotated[Path, typer.Argument(help="The CSV to write: the weights by which objects are told from pieces.")],
+    count: Annotated[int, typer.Option(help="Number of spreads to draw of each of four kinds.")] = 10,
+    seed: Seed = 0,
+    spreads: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of real spreads and their Pascal VOC boxes; every second one is taken.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Fit the splitter to drawn spreads and, if given, to real annotated ones: some seconds for each spread."""
+    from karyo.errors import SettingsError
+    from karyo.evaluation.likeness_evidence import DRAWN, annotated_evidence, annotated_pairs, drawn_evidence
+    from karyo.evaluation.likeness_fit import STEPS, fit_likeness
+    from karyo.imaging.split.likeness import write_likeness
+
+    if out.suffix.lower() != ".csv":
+        raise SettingsError(f"{out} must be named *.csv")
+    pairs = () if spreads is None else annotated_pairs(spreads)
+    with _progress("drawn spreads", max(count, 0) * len(DRAWN)) as advance:
+        drawn = drawn_evidence(count, seed, advance)
+    with _progress("annotated spreads", len(pairs)) as advance:
+        annotated = annotated_evidence(pairs, seed, advance)
+    with _progress("steps of the fit", STEPS) as advance:
+        likeness = fit_likeness([annotated, drawn], STEPS, seed, advance)
+    try:
+        write_likeness(out, likeness)
+    except OSError as error:
+        raise SettingsError(f"cannot write {out}: {error.strerror}; choose another place") from error
+    typer.echo(f"weights fitted to {len(drawn)} drawn and {len(annotated)} annotated clusters: {out}")
 
 
 def _splitting_table(measures: "dict[str, SplittingMeasures]", title: str) -> "Table":

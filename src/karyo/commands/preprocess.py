@@ -21,7 +21,7 @@ def preprocess(
         str, typer.Option(help="The steps of a preprocessing= of training: report, clean, straight.")
     ] = "",
     polarity: Annotated[str, typer.Option(help="Background as stored: auto, bright or dark.")] = "auto",
-    workers: Annotated[int | None, typer.Option(help="Processes; one per core unless given.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core if not given.")] = None,
     list_steps: Annotated[bool, typer.Option("--list", help="List all steps and their settings, and leave.")] = False,
 ) -> None:
     """Clean every image of a folder: denoise, contrast, threshold, largest object, straighten and more.
@@ -52,15 +52,16 @@ def _chain(steps: str, preset: str) -> "Chain":
     from karyo.training.presets import preset_chain
 
     begin = preset_chain(preset).steps if preset else ()
-    return Chain((*begin, *Chain.from_text(steps).steps)) if begin else Chain.from_text(steps)
+    return Chain((*begin, *Chain.from_text(steps).steps))
 
 
 def _steps_table() -> "Table":
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from karyo.imaging.steps import STEPS, describe_settings
 
-    table = Table("step", "what it does", "setting", "default", "range")
+    # A name that is typed must be readable whole on the narrowest terminal.
+    table = Table(Column("step", no_wrap=True), "what it does", Column("setting", no_wrap=True), "default", "range")
     for name, step in STEPS.items():
         columns = zip(*describe_settings(step), strict=True)
         summary = (step.__doc__ or "").strip().splitlines()[0]

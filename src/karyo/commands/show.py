@@ -77,6 +77,11 @@ def _draw_image(
     label, source = _class_of(image, chromosome)
     known = None if annotations is None else read_annotation(annotations)
     stored = read_grey(image)
+    if known and known.size is not None and known.size != stored.shape[::-1]:
+        raise SettingsError(
+            f"{image} has {stored.shape[1]} x {stored.shape[0]} pixels, but {annotations} was made for "
+            f"{known.size[0]} x {known.size[1]}; find the image that was annotated"
+        )
     if known or (not chains and not chromosome and is_spread(normalise_polarity(stored, polarity))):
         return draw_spread_picture(image.name, stored, known, polarity), "spread"
     chains = chains or {name: _one_chain("", name) for name in ("report", "straight")}

@@ -19,6 +19,7 @@ from karyo.imaging.read import read_grey
 log = logging.getLogger(__name__)
 
 IMAGE_EXTENSIONS: tuple[str, ...] = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+_OWN_FILES = ("index.csv", "problems.csv", "settings.json")  # what commands leave beside the images they write
 _GROUPS = ("label", "cell", "case", "homolog")
 
 
@@ -116,7 +117,7 @@ class FolderSource:
         images, others = [], 0
         for path in walk_files(self.root):
             if Path(path).suffix.lower() not in self._extensions:
-                others += 1
+                others += Path(path).name not in _OWN_FILES
             elif self._ignore is None or not self._ignore.fullmatch(path):
                 images.append(path)
         return sorted(images), others

@@ -1,14 +1,16 @@
 """A folder that one command fills with many files: begun, interrupted and gone on with, but never mixed.
 
-Beside what the command makes there are two files. ``settings.json``, written first, says which command with which
+Beside what the command makes there are three files. ``settings.json``, written first, says which command with which
 settings fills the folder; another command, or the same one with other settings, is refused. ``.done.jsonl`` gets one
 line for each finished input: its outputs, its rows of an index and its problems. What has its line is not done again,
 so that the same command goes on where an earlier one was stopped. The lines stay on disk: memory holds no more than
-each one's place.
+each one's place. ``.lock`` is empty; while one process fills the folder, it keeps others out.
 """
 
+import fcntl
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ from karyo.files import write_text
 
 SETTINGS_FILE = "settings.json"
 _JOURNAL_FILE = ".done.jsonl"
+_LOCK_FILE = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,8 @@ class OutputFolder:
             write other pixels for the same settings, a version number among them keeps old and new apart.
 
     Raises:
-        SettingsError: If the folder cannot be written, holds anything else, or was begun by another command or with
-            other settings. The message names the first setting that differs.
+        SettingsError: If the folder cannot be written, holds anything else, was begun by another command or with
+            other settings, or is being filled by another process now. The message names the first setting that differs.
     """
 
     def __init__(self, path: str | Path, command: str, settings: Mapping[str, Any]) -> None:
@@ -126,11 +129,11 @@ class OutputFolder:
         line = json.dumps({"key": task.key, "stamp": stamp, **asdict(outcome)}, separators=(",", ":")) + "\n"
         try:
             with self._journal.open("ab") as journal:
-                self._places[task.key] = journal.tell()
+                place = journal.tell()
                 journal.write(line.encode())
         except OSError as error:
             raise self._unwritable(error) from error
-        self._stamps[task.key] = stamp
+        self._places[task.key], self._stamps[task.key] = place, stamp
         if outcome.files:
             self._written.add(task.key)
 
@@ -152,18 +155,32 @@ class OutputFolder:
         place = self.path / SETTINGS_FILE
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if place.exists():
-                self._compare(place)
-            elif any(not item.name.startswith(".") for item in self.path.iterdir()):
+            if not place.exists() and any(not item.name.startswith(".") for item in self.path.iterdir()):
                 raise SettingsError(
                     f"{self.path} holds files that {self._command} did not write; name a new or an empty folder"
                 )
+            self._keep_others_out()
+            if place.exists():
+                self._compare(place)
             # Also where it is there and equal: a folder that cannot be written is noticed now, not after minutes.
             write_text(place, json.dumps(self._identity, indent=2, ensure_ascii=False) + "\n")
         except (FileExistsError, NotADirectoryError):
             raise SettingsError(f"{self.path} is not a folder; name another place") from None
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _keep_others_out(self) -> None:
+        """Lock the folder for as long as this object lives; the system lets go for a process that was killed."""
+        lock = os.open(self.path / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+        weakref.finalize(self, os.close, lock)
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            message = f"{self.path} is being filled by another run; wait for it or name another folder"
+            raise SettingsError(message) from None
+        except OSError:
+            # Some network file systems know no locks: there, two runs at a time are the user's own lookout.
+            return
 
     def _compare(self, place: Path) -> None:
         try:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -39,7 +40,7 @@ def check_workers(workers: int | None) -> int:
     if workers is None:
         return available_cores()
     if not 1 <= workers <= 256:
-        raise SettingsError(f"workers must be a whole number from 1 to 256, not {workers}")
+        raise SettingsError(f"--workers must be a whole number from 1 to 256, not {workers}")
     return workers
 
 
@@ -50,7 +51,8 @@ def map_ordered(
 
     No more than a few chunks per worker are under way at a time, so that memory does not grow with the number of items.
     OpenCV is kept to one thread in each process: the processes are the parallelism. When the results are no longer
-    wanted (an error, Ctrl-C, the iterator closed), chunks that have not begun are dropped and those under way finish.
+    wanted (an error, Ctrl-C, the iterator closed), chunks that have not begun are dropped and those under way
+    finish; another Ctrl-C meanwhile changes nothing.
 
     Args:
         work: A function of a module, or a partial of one, so that it can travel to another process.
@@ -73,7 +75,22 @@ def map_ordered(
     except BrokenProcessPool as error:
         raise DataError("a worker process died, perhaps for lack of memory; try again with fewer workers") from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        with _undisturbed():
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C for a while: a second one would leave a pool half shut down, and Python waits for it at its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        # None stands for a handler that is not Python's.
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def _map_in_pool(

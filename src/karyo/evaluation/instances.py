@@ -75,8 +75,20 @@ def match_instances(predicted: Sequence[Mask], true: Sequence[Mask]) -> NDArray[
     Returns:
         Float64 (len(true),): the IoU of each true mask with the predicted one it was matched to, 0 where there is none.
     """
-    overlaps = iou_table(predicted, true)
-    matched = np.zeros(len(true))
+    return match_overlaps(iou_table(predicted, true))
+
+
+def match_overlaps(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Match what was predicted to what is true by a table of overlaps, the best pairs first, each at most once.
+
+    Args:
+        table: Float64 (predicted, true), 0..1.
+
+    Returns:
+        Float64 (true,): the overlap of each true one with the predicted one it was matched to, 0 where there is none.
+    """
+    overlaps = table.copy()
+    matched = np.zeros(table.shape[1])
     while overlaps.size and overlaps.max() > 0:
         row, column = np.unravel_index(int(overlaps.argmax()), overlaps.shape)
         matched[column] = overlaps[row, column]

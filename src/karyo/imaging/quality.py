@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from karyo.imaging.crop import object_mask
 from karyo.imaging.foreground import typical_width
 from karyo.imaging.split import count_chromosomes
+from karyo.imaging.steps.objects import COUNTED
 
 FLAGS: dict[str, str] = {
     "empty": "nothing stands out from the background",
@@ -19,8 +20,6 @@ FLAGS: dict[str, str] = {
 }
 """What can be wrong, by the name that indexes and tables show."""
 
-_COUNTED = 0.15
-"""Share of the largest object's area from which on another one counts; less is a speck or a neighbour's tip."""
 _SMALL = 40
 _FAINT = 20.0
 
@@ -74,4 +73,4 @@ def _large_objects(mask: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
         shape = np.zeros((height, width), np.uint8)
         shapes.append(cv2.drawContours(shape, [outline], -1, 1, cv2.FILLED, offset=(-left, -top)) > 0)
     largest = max((int(shape.sum()) for shape in shapes), default=0)
-    return [shape for shape in shapes if shape.sum() >= _COUNTED * largest]
+    return [shape for shape in shapes if shape.sum() >= COUNTED * largest]

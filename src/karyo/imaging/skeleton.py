@@ -21,24 +21,19 @@ def thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     Returns:
         Array (H, W), bool, a subset of the mask with lines one pixel wide; empty where the mask is.
     """
-    rows, columns = np.nonzero(mask)
-    if not len(rows):
-        return np.zeros(mask.shape, np.bool_)
-    stride = mask.shape[1] + 2
-    field = np.zeros((mask.shape[0] + 2) * stride, np.uint8)
-    alive = (rows + 1) * stride + columns + 1
-    field[alive] = 1
-    ring = np.array([row * stride + column for row, column in _RING])
-    # Only pixels beside what the last two passes took away can have become removable: the rest is not looked at.
-    recent, look_at, marks = [alive, alive], alive, np.zeros(field.size, np.intp)
-    while len(look_at):
-        for removable in _PASSES:
-            removed = look_at[removable[_codes(field, look_at, ring)]]
-            field[removed] = 0
-            recent = [recent[1], (removed[:, None] + ring).ravel()]
-            beside = np.concatenate(recent)
-            look_at = _distinct(beside[field[beside] > 0], marks)
-    skeleton: NDArray[np.bool_] = np.ascontiguousarray(field.reshape(-1, stride)[1:-1, 1:-1] > 0)
+    skeleton = np.zeros(mask.shape, np.bool_)
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    window = slice(top, top + height), slice(left, left + width)
+    field = mask[window].astype(np.uint8)
+    remaining, idle = int(np.count_nonzero(field)), 0
+    # Nothing can change any more once both passes in a row have taken nothing away.
+    while remaining and idle < len(_PASSES):
+        for kept in _PASSES:
+            codes = cv2.filter2D(field, -1, _CODE, borderType=cv2.BORDER_CONSTANT)
+            field = np.asarray(cv2.bitwise_and(field, cv2.LUT(codes, kept)), np.uint8)
+            before, remaining = remaining, cv2.countNonZero(field)
+            idle = idle + 1 if remaining == before else 0
+    skeleton[window] = field > 0
     return skeleton
 
 
@@ -77,22 +72,16 @@ def _neighbours(skeleton: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return counts.astype(np.uint8, copy=False)
 
 
-def _codes(field: NDArray[np.uint8], alive: NDArray[np.intp], ring: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """Read the neighbourhoods of the living pixels, a bit per neighbour in the order of :data:`_RING`."""
-    codes: NDArray[np.uint8] = np.packbits(field[alive[:, None] + ring], axis=1, bitorder="little")[:, 0]
-    return codes
+def _code() -> NDArray[np.float32]:
+    """Give the kernel that reads a neighbourhood of zeros and ones, a bit per neighbour in the order of the ring."""
+    kernel = np.zeros((3, 3), np.float32)
+    for bit, (row, column) in enumerate(_RING):
+        kernel[row + 1, column + 1] = 2**bit
+    return kernel
 
 
-def _distinct(places: NDArray[np.intp], marks: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Drop repeated places in linear time; ``marks`` is room to work in, as long as the field."""
-    order = np.arange(len(places))
-    marks[places] = order
-    last: NDArray[np.intp] = places[marks[places] == order]
-    return last
-
-
-def _tables() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tabulate for the 256 neighbourhoods what the two passes take away."""
+def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Tabulate for the 256 neighbourhoods what the two passes leave: 1, or 0 where the pixel goes."""
     bits = ((np.arange(256)[:, None] >> np.arange(8)) & 1).astype(np.bool_)
     p2, p3, p4, p5, p6, p7, p8, p9 = bits.T
     crossings = sum(
@@ -104,7 +93,8 @@ def _tables() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     border = (crossings == 1) & (filled >= 2) & (filled <= 3)
     first = border & ~((p2 | p3 | ~p5) & p4)
     second = border & ~((p6 | p7 | ~p9) & p8)
-    return first, second
+    return (~first).astype(np.uint8), (~second).astype(np.uint8)
 
 
+_CODE = _code()
 _PASSES = _tables()

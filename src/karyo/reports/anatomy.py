@@ -135,7 +135,7 @@ def draw_anatomy(figure: Figure, top: float, anatomy: Anatomy, view: View) -> No
 def anatomy_height(anatomy: Anatomy) -> float:
     """Give the height in inches that the pictures take."""
     tallest: float = max(picture.shape[0] for picture in _pictures(anatomy)) / _scale(anatomy)
-    return max(tallest, _LOWEST if anatomy.profile is None else _band_height(_strip(anatomy.medial)))
+    return max(tallest, _LOWEST, 0.0 if anatomy.profile is None else _band_height(_strip(anatomy.medial)))
 
 
 def _scale(anatomy: Anatomy) -> float:
@@ -154,7 +154,8 @@ def _strip(found: Straightened) -> Picture:
 
 
 def _band_height(strip: Picture) -> float:
-    return float(np.clip(_STRIP * strip.shape[0] / strip.shape[1], _LOWEST, _TALLEST))
+    # A stubby one stays small: at any greater height it would be wider than its column.
+    return float(min(_STRIP * strip.shape[0] / strip.shape[1], _TALLEST))
 
 
 def _panels(anatomy: Anatomy, view: View) -> list[Panel]:

@@ -69,6 +69,7 @@ def run_application(name: str, task: Callable[[DictConfig], Any]) -> None:
         except (KaryoError, OSError, OmegaConfBaseException) as error:
             failures.append(error)
 
+    _refuse_empty_choices(sys.argv[1:])
     sys.argv[1:] = [quote_place(argument) for argument in sys.argv[1:]]
     decorate = hydra.main(version_base="1.3", config_path=str(configuration_folder()), config_name=name)
     try:
@@ -83,6 +84,17 @@ def run_application(name: str, task: Callable[[DictConfig], Any]) -> None:
         _leave(f"{error.filename or 'the output directory'}: {error.strerror or error}.", 1, wants_traceback)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _refuse_empty_choices(arguments: list[str]) -> None:
+    """Leave at ``preprocessing=null`` and the like, for which Hydra has but a traceback."""
+    for argument in arguments:
+        group, _, value = argument.partition("=")
+        folder = configuration_folder() / group
+        if value.strip().lower() == "null" and group.isidentifier() and folder.is_dir():
+            _leave(
+                f"{argument} cannot be; {_near('none', sorted(file.stem for file in folder.glob('*.yaml')))}", 2, False
+            )
 
 
 def quote_place(argument: str) -> str:
@@ -114,6 +126,8 @@ def _leave(message: str, code: int, wants_traceback: bool) -> None:
 def explain(error: Exception) -> str:
     """Say in one sentence what is wrong with the composed configuration, with near names where there are any."""
     text = " ".join(str(part) for part in (error, error.__cause__) if part is not None)
+    if match := re.search(r"Key '([^']+)' is not in struct\s+full_key: hydra\.runtime\.choices", text):
+        return f"{match[1]} cannot be taken away; choose another one, such as {match[1]}=none where there is that."
     if match := re.search(r"Could not override '([^']+)'.*?Key '([^']+)' is not in struct", text, re.DOTALL):
         return _unknown_setting(match[1])
     if match := re.search(
@@ -133,6 +147,12 @@ def explain(error: Exception) -> str:
 
 def _unknown_setting(key: str) -> str:
     known = known_settings()
+    if key.startswith("preprocessing.steps."):
+        step = ".".join(key.split(".")[:3])
+        return f"the chosen preprocessing has no {step}; +{step}={{}} adds this step after its others."
+    if key in known and "." not in key:
+        # Training has all of these; so it is the other application that was asked.
+        return f"{key} is settled by training and stored with the checkpoint; leave it out."
     if key in known:
         return f"the chosen {key.partition('.')[0]} has no setting {key}, though another choice of it has."
     return f"there is no setting {key}; {_near(key, known)}"
@@ -154,6 +174,8 @@ def known_settings() -> list[str]:
         f"{group}.{key}"
         for group in groups
         for file in sorted((folder / group).glob("*.yaml"))
+        # What such a file holds are settings of the whole, not of its group.
+        if not file.read_text(encoding="utf-8").startswith("# @package _global_")
         for key in map(str, OmegaConf.load(file))
     ]
     return sorted({*groups, *keys, *nested})

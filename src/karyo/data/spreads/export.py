@@ -12,7 +12,7 @@ from karyo.data.spreads.annotation import Box, read_annotation
 from karyo.data.spreads.crops import CROPS_VERSION, Crop, Spread, check_cutting
 from karyo.data.spreads.pairs import Pair, Pairs, existing_folder, find_pairs
 from karyo.data.spreads.source import SizeMismatchError, load_spread, record_name
-from karyo.errors import DataError
+from karyo.errors import DataError, SettingsError
 from karyo.imaging.write import write_png
 
 INDEX_COLUMNS: tuple[str, ...] = (
@@ -47,6 +47,7 @@ def export_crops(images: Path, annotations: Path, out: Path, margin: int, mask: 
     images = existing_folder(images, "the folder of images")
     annotations = existing_folder(annotations, "the folder of annotations")
     target = out.expanduser().absolute()
+    _refuse_overlap(target, images, annotations)
     pairs = find_pairs(images, annotations, without=target)
     inputs = {"images": str(images), "annotations": str(annotations)}
     folder = OutputFolder(target, "karyo crop", {**inputs, "margin": margin, "mask": mask, "version": CROPS_VERSION})
@@ -60,6 +61,13 @@ def export_crops(images: Path, annotations: Path, out: Path, margin: int, mask: 
     if not totals.files:
         raise DataError(f"no box could be cut out; {folder.path / 'problems.csv'} says why")
     return totals
+
+
+def _refuse_overlap(target: Path, *inputs: Path) -> None:
+    """Refuse to fill a folder that the inputs are read from."""
+    for folder in inputs:
+        if folder.resolve().is_relative_to(target.resolve()):
+            raise SettingsError(f"{target} is or holds the inputs' folder {folder}; name a new or empty folder")
 
 
 def crop_spread(task: Task, out: Path, margin: int, mask: str) -> Outcome:

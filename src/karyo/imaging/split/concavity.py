@@ -131,8 +131,9 @@ def _smooth_closed(points: NDArray[np.float64], deviation: float) -> NDArray[np.
 
 def _find_peaks(turns: NDArray[np.float64], arm: int) -> NDArray[np.int64]:
     """Find the sharpest point of each dent."""
-    around = np.stack([np.roll(turns, shift) for shift in range(-arm, arm + 1)])
-    peaks: NDArray[np.int64] = np.flatnonzero((turns >= around.max(axis=0)) & (turns > _DENT))
+    closed = turns[np.arange(-arm, len(turns) + arm) % len(turns)]
+    around = np.lib.stride_tricks.sliding_window_view(closed, 2 * arm + 1)
+    peaks: NDArray[np.int64] = np.flatnonzero((turns >= around.max(axis=1)) & (turns > _DENT))
     return peaks
 
 

@@ -1,6 +1,6 @@
 """Which chromosomes a cluster's fragments make up: the cheapest set of plausible objects that covers them all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from karyo.imaging.split.fragments import Fragments
@@ -44,7 +44,12 @@ def choose_objects(fragments: Fragments, width: float) -> list[Candidate]:
     Returns:
         The objects.
     """
-    return cheapest_cover(_propose(fragments, width), _price_sharing(fragments, width))
+    likeness = load_likeness()
+
+    def price(members: frozenset[int]) -> float:
+        return likeness.object_cost(gather_evidence(fragments, members, width))
+
+    return cheapest_cover(propose_objects(fragments, width, price), _price_sharing(fragments, width))
 
 
 def cheapest_cover(candidates: Sequence[Candidate], share_costs: Sequence[float | None]) -> list[Candidate]:
@@ -79,6 +84,38 @@ def cheapest_cover(candidates: Sequence[Candidate], share_costs: Sequence[float 
     return list(min(states.values(), key=lambda state: state[0])[1])
 
 
+def propose_objects(fragments: Fragments, width: float, price: Callable[[frozenset[int]], float]) -> list[Candidate]:
+    """Price connected sets of fragments, growing the likeliest ones fragment by fragment.
+
+    Args:
+        fragments: Of one cluster.
+        width: Typical width of a chromosome, pixels.
+        price: What it costs to believe that a set is one chromosome.
+
+    Returns:
+        The sets, the smaller ones first; every single fragment is among them.
+    """
+    neighbours: list[set[int]] = [set() for _ in range(fragments.count)]
+    for first, second in fragments.borders:
+        neighbours[first].add(second)
+        neighbours[second].add(first)
+    layer = {frozenset([index]) for index in range(fragments.count)}
+    candidates: list[Candidate] = []
+    for _ in range(_MOST_PIECES):
+        priced = [Candidate(members, price(members)) for members in sorted(layer, key=sorted)]
+        candidates += priced
+        grown = sorted(priced, key=lambda item: item.cost)[: _GROWN_PER_FRAGMENT * fragments.count]
+        layer = {item.members | {other} for item in grown for index in item.members for other in neighbours[index]}
+        layer = {
+            members
+            for members in layer - {item.members for item in grown}
+            if fragments.areas[sorted(members)].sum() <= _LARGEST * width**2
+        }
+        if not layer:
+            break
+    return candidates
+
+
 def _cover(covered: tuple[int, ...], item: Candidate) -> tuple[int, ...]:
     """Count an object's fragments as covered once more."""
     return tuple(times + (index in item.members) for index, times in enumerate(covered))
@@ -94,33 +131,6 @@ def _added_cost(item: Candidate, covered: tuple[int, ...], share_costs: Sequence
                 return None
             cost += share
     return cost
-
-
-def _propose(fragments: Fragments, width: float) -> list[Candidate]:
-    """Price connected sets of fragments, growing the likeliest ones fragment by fragment."""
-    likeness = load_likeness()
-    neighbours: list[set[int]] = [set() for _ in range(fragments.count)]
-    for first, second in fragments.borders:
-        neighbours[first].add(second)
-        neighbours[second].add(first)
-    layer = {frozenset([index]) for index in range(fragments.count)}
-    candidates: list[Candidate] = []
-    for _ in range(_MOST_PIECES):
-        priced = [
-            Candidate(members, likeness.object_cost(gather_evidence(fragments, members, width)))
-            for members in sorted(layer, key=sorted)
-        ]
-        candidates += priced
-        grown = sorted(priced, key=lambda item: item.cost)[: _GROWN_PER_FRAGMENT * fragments.count]
-        layer = {item.members | {other} for item in grown for index in item.members for other in neighbours[index]}
-        layer = {
-            members
-            for members in layer - {item.members for item in grown}
-            if fragments.areas[sorted(members)].sum() <= _LARGEST * width**2
-        }
-        if not layer:
-            break
-    return candidates
 
 
 def _price_sharing(fragments: Fragments, width: float) -> list[float | None]:

@@ -4,10 +4,14 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from karyo.errors import DataError
+from karyo.files import write_text
 from karyo.imaging.split.fragments import Fragments
 from karyo.imaging.split.shape import describe_shape
 
@@ -89,19 +93,61 @@ def load_likeness() -> Likeness:
 
     They were fitted so that, of many ways to put a cluster's fragments together, the likelier ones are those that
     find more chromosomes whole: on drawn spreads, where the outlines are known, and on real ones, where the boxes are.
+    :mod:`karyo.evaluation.likeness_fit` says on what exactly, and fits them anew.
     """
-    with (files("karyo.imaging.split") / "likeness.csv").open(encoding="utf-8") as file:
-        rows = {name: [float(value) for value in values] for name, *values in list(csv.reader(file))[1:]}
-    table = np.array([rows[name] for name in EVIDENCE])
-    shared = np.array([rows[f"shared {name}"][0] for name in SHARED_EVIDENCE])
-    return Likeness(
-        centre=table[:, 0],
-        scale=table[:, 1],
-        direct=table[:, 2],
-        hidden=table[:, 3:],
-        output=np.array(rows["output"][3:]),
-        shared=shared,
-    )
+    return read_likeness(files("karyo.imaging.split") / "likeness.csv")
+
+
+def read_likeness(source: Traversable) -> Likeness:
+    """Read weights as :func:`write_likeness` writes them.
+
+    Args:
+        source: A CSV file.
+
+    Returns:
+        The weights.
+
+    Raises:
+        DataError: If the file is no such table.
+    """
+    try:
+        with source.open(encoding="utf-8") as file:
+            rows = {name: [float(value) for value in values] for name, *values in list(csv.reader(file))[1:]}
+        table = np.array([rows[name] for name in EVIDENCE])
+        return Likeness(
+            centre=table[:, 0],
+            scale=table[:, 1],
+            direct=table[:, 2],
+            hidden=table[:, 3:],
+            output=np.array(rows["output"][3 : table.shape[1]]),
+            shared=np.array([rows[f"shared {name}"][0] for name in SHARED_EVIDENCE]),
+        )
+    except (OSError, ValueError, LookupError) as error:
+        raise DataError(f"{source} is no table of the splitter's weights: {error}") from error
+
+
+def write_likeness(path: Path, likeness: Likeness) -> None:
+    """Write weights as a CSV file, to four digits, in one step.
+
+    Args:
+        path: The file; missing folders are made.
+        likeness: The weights.
+
+    Raises:
+        OSError: If the place cannot be written.
+    """
+    columns = [likeness.centre, likeness.scale, likeness.direct, *likeness.hidden.T]
+    lines = [["evidence", "centre", "scale", "direct", *(f"unit {n + 1}" for n in range(len(likeness.output)))]]
+    lines += [[name, *_digits(row)] for name, row in zip(EVIDENCE, np.stack(columns, axis=1), strict=True)]
+    lines += [["output", *_digits(np.array([0, 1, 0, *likeness.output]))]]
+    lines += [
+        [f"shared {name}", *_digits(np.array([w]))] for name, w in zip(SHARED_EVIDENCE, likeness.shared, strict=True)
+    ]
+    write_text(path, "".join(",".join(line) + "\n" for line in lines))
+
+
+def _digits(values: NDArray[np.float64]) -> list[str]:
+    return [f"{value:.4g}" for value in values.tolist()]
 
 
 def gather_shared_evidence(fragments: Fragments, index: int, width: float) -> NDArray[np.float64] | None:

@@ -104,30 +104,34 @@ def longest_path(skeleton: NDArray[np.bool_]) -> NDArray[np.int64]:
     rows, columns = np.nonzero(skeleton)
     if not len(rows):
         return np.zeros((0, 2), np.int64)
-    pixels = set(zip(columns.tolist(), rows.tolist(), strict=True))
-    start = _sweep(next(iter(pixels)), pixels)[0]
-    end, came_from = _sweep(start, pixels)
+    # A line's length beyond the picture's width keeps the last pixel of a row from being the first one's neighbour.
+    stride = skeleton.shape[1] + 2
+    # Any pixel would do to start from; another one could find another of several longest ways.
+    column, row = next(iter(set(zip(columns.tolist(), rows.tolist(), strict=True))))
+    pixels = (rows * stride + columns).tolist()
+    start = _sweep(row * stride + column, pixels, stride)[0]
+    end, came_from = _sweep(start, pixels, stride)
     path = [end]
     while path[-1] != start:
         path.append(came_from[path[-1]])
-    return np.array(path, np.int64)
+    places = np.array(path, np.int64)
+    return np.stack([places % stride, places // stride], axis=1)
 
 
-_RING = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
-
-
-def _sweep(
-    start: tuple[int, int], pixels: set[tuple[int, int]]
-) -> tuple[tuple[int, int], dict[tuple[int, int], tuple[int, int]]]:
+def _sweep(start: int, pixels: list[int], stride: int) -> tuple[int, dict[int, int]]:
     """Walk outward from a pixel: the last one reached, and where each was reached from."""
+    ring = (1, -1, stride, -stride, stride + 1, 1 - stride, stride - 1, -stride - 1)
     came_from = {start: start}
+    unseen = set(pixels)
+    unseen.discard(start)
     waiting = deque([start])
     place = start
     while waiting:
         place = waiting.popleft()
-        for right, down in _RING:
-            beside = place[0] + right, place[1] + down
-            if beside in pixels and beside not in came_from:
+        for step in ring:
+            beside = place + step
+            if beside in unseen:
+                unseen.remove(beside)
                 came_from[beside] = place
                 waiting.append(beside)
     return place, came_from

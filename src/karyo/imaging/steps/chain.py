@@ -78,6 +78,12 @@ class Chain:
         """Give the steps as primitives, ``[[name, {setting: value}], ...]``, to travel inside checkpoints."""
         return [[step.name(), asdict(step)] for step in self.steps]
 
+    def to_text(self) -> str:
+        """Give the steps with all their settings as :meth:`from_text` reads them."""
+        return ",".join(
+            ":".join([step.name(), *(f"{key}={value}" for key, value in asdict(step).items())]) for step in self.steps
+        )
+
     @classmethod
     def from_settings(cls, settings: Iterable[Sequence[Any]]) -> "Chain":
         """Rebuild from :meth:`to_settings`.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from karyo.imaging.crop import object_mask
 from karyo.imaging.polarity import background_level
 from karyo.imaging.split import Part, split_objects
-from karyo.imaging.steps.step import Grey, PictureStep, ShapeStep, State, Step, within
+from karyo.imaging.steps.step import Grey, MaskedStep, PictureStep, ShapeStep, State, within
 
 COUNTED = 0.15
 """Share of the largest part's area from which on a separate part counts as an object and not as a speck."""
@@ -34,16 +34,11 @@ class Contours(ShapeStep):
 
 
 @dataclass(frozen=True)
-class LargestComponent(Step):
+class LargestComponent(MaskedStep):
     """Keep the largest connected part of the mask, and count how many parts were nearly objects too.
 
     Where two chromosomes lie in the picture this keeps one of them, or both where they touch: the count says so.
     """
-
-    @property
-    def needs_mask(self) -> bool:
-        """It does."""
-        return True
 
     def __call__(self, mask: Grey) -> Grey:
         """Give the mask of the largest part, 0 and 255; nothing if there was nothing."""
@@ -58,17 +53,12 @@ class LargestComponent(Step):
 
 
 @dataclass(frozen=True)
-class Reconstruct(Step):
+class Reconstruct(MaskedStep):
     """Grow the mask back to the whole of every object that it touches (morphological reconstruction, Vincent 1993).
 
     The objects are what is brighter than half-way between background and Otsu's threshold: an eroded or strictly
     thresholded mask gets its pale ends back, but nothing that it does not touch.
     """
-
-    @property
-    def needs_mask(self) -> bool:
-        """It does."""
-        return True
 
     def __call__(self, grey: Grey, mask: Grey) -> Grey:
         """Give the mask of all objects of the picture, (H, W), that the mask touches, 0 and 255."""
@@ -86,7 +76,7 @@ class Reconstruct(Step):
 
 
 @dataclass(frozen=True)
-class Extract(Step):
+class Extract(MaskedStep):
     """Make everything outside the mask background.
 
     Attributes:
@@ -94,11 +84,6 @@ class Extract(Step):
     """
 
     margin: int = within(0, 0, 50)
-
-    @property
-    def needs_mask(self) -> bool:
-        """It does."""
-        return True
 
     def __call__(self, grey: Grey, mask: Grey) -> Grey:
         """Give the picture, (H, W), with the background's level outside the mask; as it was where the mask is empty."""

@@ -15,7 +15,9 @@ _METHODS = {"medial": straighten_medial, "two_part": straighten_two_part}
 
 @dataclass(frozen=True)
 class Straighten(PictureStep):
-    """Straighten a bent chromosome and stand it up; see :mod:`karyo.imaging.straighten`.
+    """Straighten a bent chromosome and stand it up.
+
+    See :mod:`karyo.imaging.straighten` for how it is done, and when an image is left as it is.
 
     Attributes:
         method: ``medial`` (along the centre line, any bend) or ``two_part`` (one hinge, Roshtkhari & Setarehdan 2008).

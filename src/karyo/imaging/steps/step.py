@@ -126,6 +126,15 @@ class ShapeStep(Step):
         return replace(state, mask=self(state.mask))
 
 
+class MaskedStep(Step):
+    """A step that needs a mask from an earlier one."""
+
+    @property
+    def needs_mask(self) -> bool:
+        """It does."""
+        return True
+
+
 def build_step(step_class: type[Step], settings: Mapping[str, Any]) -> Step:
     """Build a step from settings that a user wrote.
 
