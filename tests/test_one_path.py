@@ -46,6 +46,16 @@ def test_training_and_its_checkpoint_prepare_alike(name: str, run: Run) -> None:
         np.testing.assert_array_equal(trained.preparation(source.read(record)), images[7 * row])
 
 
+@pytest.mark.parametrize(("normalisation", "expected"), [("unit", (0.0, 1.0)), ("symmetric", (0.5, 0.5))])
+def test_grey_values_reach_the_network_as_asked(normalisation: str, expected: tuple[float, float], run: Run) -> None:
+    result = run("train", *TINY, "epochs=1", f"normalisation={normalisation}")
+    assert result.code == 0, result.err
+    assert result.directory is not None
+    network = load_checkpoint(result.directory / "checkpoints" / "best.ckpt").network
+    assert (float(network.pixel_mean), float(network.pixel_std)) == expected
+    assert run("train", *TINY, "normalisation=percent").code == 2
+
+
 def test_evaluation_on_other_files_prepares_as_the_checkpoint_says(run: Run, tmp_path: Path) -> None:
     """The same images as files, in a folder whose own settings would prepare them otherwise, are the same test."""
     result = run("train", *TINY, "preprocessing=straight")

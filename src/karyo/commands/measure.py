@@ -105,7 +105,8 @@ def _splitting_table(measures: "dict[str, SplittingMeasures]", title: str) -> "T
 
     table = Table(title=title)
     for column in ("relation", "way", "objects", "mean IoU", "IoU ≥ 0.5", "IoU ≥ 0.75", "spurious"):
-        table.add_column(column, justify="left" if column in ("relation", "way") else "right")
+        named = column in ("relation", "way")
+        table.add_column(column, justify="left" if named else "right", no_wrap=named)
     for relation in next(iter(measures.values())).by_relation:
         for way, measured in measures.items():
             score = measured.by_relation[relation]
