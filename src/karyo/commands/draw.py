@@ -1,11 +1,11 @@
 """``karyo draw``: chromosomes, cells and metaphase spreads drawn from the ideogram."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from karyo.progress import progress_bar
 
 draw_app = typer.Typer(
     name="draw", help="Draw chromosomes from the ideogram, with the truth about each.", no_args_is_help=True
@@ -55,7 +55,7 @@ def cells(
     from karyo.data.synthetic import CellSettings, write_cells
 
     settings = CellSettings(read_difficulty(difficulty), polarity, sex, scale)
-    with _progress("cells", cells) as advance:
+    with progress_bar("drawing cells", cells) as advance:
         write_cells(out, cells, seed, settings, advance)
     typer.echo(f"{cells} cells: {out}")
 
@@ -81,7 +81,7 @@ def spreads(
 
     cell = CellSettings(read_difficulty(difficulty), polarity, sex, scale)
     settings = SpreadSettings(width, height, cell, touching, crossing, nuclei, debris)
-    with _progress("spreads", count) as advance:
+    with progress_bar("drawing spreads", count) as advance:
         write_spreads(out, count, seed, settings, advance)
     typer.echo(f"{count} spreads: {out}")
 
@@ -99,15 +99,3 @@ def read_difficulty(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on the terminal; gives the function that moves it on by one."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("drawing {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)

@@ -1,13 +1,12 @@
 """``karyo measure``: how well the image steps do on drawn chromosomes, whose truth is known."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from karyo.commands.draw import read_difficulty
+from karyo.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +38,7 @@ def splitting(
     from karyo.evaluation.instances import measure_splitting
 
     settings = SpreadSettings(cell=CellSettings(read_difficulty(difficulty)), touching=touching, crossing=crossing)
-    with _progress("spreads", max(count, 0)) as advance:
+    with progress_bar("measuring spreads", max(count, 0)) as advance:
         measures = measure_splitting(count, settings, seed, advance=advance)
     Console().print(_splitting_table(measures, f"{count} spreads, difficulty {difficulty}, seed {seed}"))
 
@@ -60,7 +59,7 @@ def straightening(
     from karyo.evaluation.straightness import measure_straightening
 
     settings = CellSettings(read_difficulty(difficulty))
-    with _progress("chromosomes", max(count, 0)) as advance:
+    with progress_bar("measuring chromosomes", max(count, 0)) as advance:
         result = measure_straightening(count, settings, seed, bend, advance)
     Console().print(_straightening_table(result))
 
@@ -86,11 +85,11 @@ def fit_splitting(
     if out.suffix.lower() != ".csv":
         raise SettingsError(f"{out} must be named *.csv")
     pairs = () if spreads is None else annotated_pairs(spreads)
-    with _progress("drawn spreads", max(count, 0) * len(DRAWN)) as advance:
+    with progress_bar("measuring drawn spreads", max(count, 0) * len(DRAWN)) as advance:
         drawn = drawn_evidence(count, seed, advance)
-    with _progress("annotated spreads", len(pairs)) as advance:
+    with progress_bar("measuring annotated spreads", len(pairs)) as advance:
         annotated = annotated_evidence(pairs, seed, advance)
-    with _progress("steps of the fit", STEPS) as advance:
+    with progress_bar("measuring steps of the fit", STEPS) as advance:
         likeness = fit_likeness([annotated, drawn], STEPS, seed, advance)
     try:
         write_likeness(out, likeness)
@@ -150,15 +149,3 @@ def _straightening_table(result: "Straightness") -> "Table":
 def _in_brackets(value: float | None, digits: int) -> str:
     """Write a number that may be missing behind another one."""
     return "" if value is None else f" ({value:.{digits}f})"
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on stderr; gives the function that moves it on by one."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("measuring {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)

@@ -12,7 +12,7 @@ from karyo.data.folder_job import Totals, count_totals, run_job, write_index, wr
 from karyo.data.layouts import IMAGE_EXTENSIONS, walk_files
 from karyo.data.output_folder import Outcome, OutputFolder, Problem, Task
 from karyo.errors import SettingsError
-from karyo.imaging.polarity import POLARITIES, background_is_bright
+from karyo.imaging.polarity import POLARITIES, stored_bright
 from karyo.imaging.quality import FLAGS, Quality, assess
 from karyo.imaging.read import read_grey
 from karyo.imaging.steps import Chain
@@ -101,7 +101,7 @@ def clean_file(source: Path, target: Path, cleaning: Cleaning, task: Task) -> Ou
         SettingsError: If the result cannot be written.
     """
     grey = read_grey(source / task.key)
-    bright = background_is_bright(grey) if cleaning.polarity == "auto" else cleaning.polarity == "bright"
+    bright = stored_bright(grey, cleaning.polarity)
     shade = np.uint8(255 if bright else 0)
     quality = assess(grey ^ shade)
     last = cleaning.chain.stages(grey ^ shade)[-1]

@@ -2,20 +2,18 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from karyo.data.output_folder import Outcome, OutputFolder, Problem, Task
 from karyo.data.parallel import map_ordered
 from karyo.errors import DataError, SettingsError
 from karyo.files import write_beside
+from karyo.progress import progress_bar
 
 Work = Callable[[Task], Outcome]
 
@@ -66,7 +64,7 @@ def run_job(
     pending = folder.pending(tasks)
     done = len(tasks) - len(pending)
     results = map_ordered(partial(_recording_problems, work), pending, min(workers, len(pending) or 1), chunk)
-    with _progress(title, len(tasks), done) as advance, closing(results):  # type: ignore[type-var]
+    with progress_bar(title, len(tasks), done, only_on_terminals=True) as advance, closing(results):  # type: ignore[type-var]
         for task, outcome in zip(pending, results, strict=True):
             folder.record(task, outcome)
             advance()
@@ -156,13 +154,3 @@ def _recording_problems(work: Work, task: Task) -> Outcome:
         return work(task)
     except DataError as error:
         return Outcome(problems=(Problem(task.key, "unusable input", str(error), True),))
-
-
-@contextmanager
-def _progress(title: str, total: int, done: int) -> Iterator[Callable[[], None]]:
-    """Show a bar on the terminal; gives the function that moves it on by one."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total, completed=done)
-        yield lambda: bar.advance(task)

@@ -65,10 +65,25 @@ def normalise_polarity(grey: NDArray[np.uint8], polarity: str = "auto") -> NDArr
     Raises:
         SettingsError: If ``polarity`` is none of the three.
     """
+    return 255 - grey if stored_bright(grey, polarity) else grey
+
+
+def stored_bright(grey: NDArray[np.uint8], polarity: str = "auto") -> bool:
+    """Tell whether the background of an image as stored is bright, by what is known of it or by a look.
+
+    Args:
+        grey: Array (H, W), uint8.
+        polarity: ``auto`` to look at the image, ``bright`` or ``dark`` where the background is known.
+
+    Returns:
+        True for a bright background.
+
+    Raises:
+        SettingsError: If ``polarity`` is none of the three.
+    """
     if polarity not in POLARITIES:
         raise SettingsError(f"polarity must be one of {', '.join(POLARITIES)}, not {polarity!r}")
-    bright = background_is_bright(grey) if polarity == "auto" else polarity == "bright"
-    return 255 - grey if bright else grey
+    return background_is_bright(grey) if polarity == "auto" else polarity == "bright"
 
 
 def _otsu(grey: NDArray[np.uint8]) -> float:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from karyo.data.sampling import sample_images
 from karyo.errors import DataError
-from karyo.imaging.polarity import background_is_bright, normalise_polarity
+from karyo.imaging.polarity import normalise_polarity, stored_bright
 from karyo.imaging.quality import FLAGS, assess
 from karyo.imaging.read import read_grey
 from karyo.imaging.steps import Chain
@@ -104,7 +104,7 @@ def make_pair(name: str, stored: Picture, chain: Chain, polarity: str = "auto") 
         SettingsError: If ``polarity`` is none of the three.
     """
     grey = normalise_polarity(stored, polarity)
-    view = View(background_is_bright(stored) if polarity == "auto" else polarity == "bright")
+    view = View(stored_bright(stored, polarity))
     quality = assess(grey)
     return Pair(name, stored, view(chain(grey)), quality.objects, quality.flags)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from karyo.chromosomes import CLASSES, DENVER_GROUPS, denver_group
 from karyo.data.spreads.annotation import Annotation
 from karyo.imaging.foreground import foreground, typical_width, without_nuclei
-from karyo.imaging.polarity import background_is_bright, normalise_polarity
+from karyo.imaging.polarity import normalise_polarity, stored_bright
 from karyo.imaging.split import Part, split_objects
 from karyo.reports.panels import Picture, add_heading, draw_outline, paint_parts, place, text_width, write
 from karyo.reports.theme import GREY, INK, VERMILLION, new_figure
@@ -67,7 +67,7 @@ def draw_spread_picture(
         SettingsError: If ``polarity`` is none of the three.
     """
     grey = normalise_polarity(stored, polarity)
-    bright = background_is_bright(stored) if polarity == "auto" else polarity == "bright"
+    bright = stored_bright(stored, polarity)
     parts = find_chromosomes(grey)
     rows, columns = stored.shape
     width = (WIDTH - 0.6 - _GAP) / 2

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from karyo.chromosomes import CLASSES
-from karyo.imaging.polarity import background_is_bright, normalise_polarity
+from karyo.imaging.polarity import normalise_polarity, stored_bright
 from karyo.imaging.quality import FLAGS, assess
 from karyo.imaging.steps import Chain
 from karyo.reports.anatomy import anatomy_height, draw_anatomy, examine, lone_chromosome
@@ -50,7 +50,7 @@ def draw_stages(
         SettingsError: If ``polarity`` is none of the three.
     """
     grey = normalise_polarity(stored, polarity)
-    view = View(background_is_bright(stored) if polarity == "auto" else polarity == "bright")
+    view = View(stored_bright(stored, polarity))
     rows = {title: chain_panels(chain, grey, view) for title, chain in chains.items()}
     if rows:
         # What the count of objects and the flags above go by.

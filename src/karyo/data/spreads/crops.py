@@ -56,7 +56,7 @@ class Spread:
     def __init__(self, grey: NDArray[np.uint8], boxes: Sequence[Edges] = ()) -> None:
         self.grey = grey
         self._boxes = tuple(boxes)
-        self.bright = background_is_bright(grey)
+        self.bright = spread_is_bright(grey)
 
     @cached_property
     def objects(self) -> SpreadObjects:
@@ -119,7 +119,7 @@ class Spread:
         return np.uint8(np.median(pixels))
 
 
-def background_is_bright(grey: NDArray[np.uint8]) -> bool:
+def spread_is_bright(grey: NDArray[np.uint8]) -> bool:
     """Tell whether the background of a whole spread is bright.
 
     Chromosomes and nuclei cover less than half of a spread, so the background is the side of Otsu's threshold with more

@@ -101,8 +101,8 @@ class Extract(MaskedStep):
 
 
 @dataclass(frozen=True)
-class LargestObject(PictureStep):
-    """Threshold, largest component, extraction in one: keep the largest object with its pale ends, and count.
+class SingleObject(PictureStep):
+    """A step that finds one object, makes its mask and clears the picture around it.
 
     Attributes:
         margin: Pixels around the object that stay as they are, 0..50.
@@ -116,8 +116,12 @@ class LargestObject(PictureStep):
         return True
 
     def __call__(self, grey: Grey) -> Grey:
-        """Give the picture with one object."""
+        """Give the picture with one object, (H, W)."""
         return self.apply(State(grey)).picture
+
+
+class LargestObject(SingleObject):
+    """Threshold, largest component, extraction in one: keep the largest object with its pale ends, and count."""
 
     def apply(self, state: State) -> State:
         """Keep one object, and its mask."""
@@ -125,27 +129,12 @@ class LargestObject(PictureStep):
         return Extract(self.margin).apply(LargestComponent().apply(replace(state, mask=mask)))
 
 
-@dataclass(frozen=True)
-class Separate(PictureStep):
+class Separate(SingleObject):
     """Split touching and crossing chromosomes, and keep the one that the picture was cut out for.
 
     That is the one whose own box fills the picture's most: a box was drawn around it, not around its neighbours. See
     :mod:`karyo.imaging.split` for how it splits.
-
-    Attributes:
-        margin: Pixels around the chromosome that stay as they are, 0..50.
     """
-
-    margin: int = within(1, 0, 50)
-
-    @property
-    def makes_mask(self) -> bool:
-        """It does."""
-        return True
-
-    def __call__(self, grey: Grey) -> Grey:
-        """Give the picture with one chromosome."""
-        return self.apply(State(grey)).picture
 
     def apply(self, state: State) -> State:
         """Keep one chromosome, and its mask; count all."""
