@@ -1,14 +1,16 @@
 """The steps of preprocessing: what each does to pixels, and what they refuse."""
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from karyo.data.synthetic import SyntheticSource
+from karyo.data.synthetic import CellSettings, SyntheticSource, draw_bent_and_unbent, draw_chromosome
 from karyo.errors import SettingsError
 from karyo.imaging.polarity import normalise_polarity
 from karyo.imaging.preparation import Preparation
-from karyo.imaging.steps import STEPS, Chain, describe_settings
+from karyo.imaging.steps import STEPS, Chain, State, describe_settings
+from karyo.imaging.steps.posture import Straighten
 
 Grey = NDArray[np.uint8]
 
@@ -155,6 +157,43 @@ def test_extraction_clears_everything_else_to_the_background(bars: Grey) -> None
     assert (cleared[:, 20:] == 12).all()
     np.testing.assert_array_equal(cleared[5:55, 5:15], bars[5:55, 5:15])
     np.testing.assert_array_equal(do("largest-object:margin=0", bars), cleared)
+
+
+def test_separating_keeps_the_chromosome_whose_box_fills_the_picture() -> None:
+    own, neighbour = np.zeros((100, 150), np.uint8), np.zeros((100, 150), np.uint8)
+    cv2.line(own, (15, 30), (135, 30), 200, 16)
+    cv2.line(neighbour, (75, 42), (75, 85), 200, 16)
+    last = Chain.from_text("separate:margin=0").stages(np.maximum(own, neighbour))[-1]
+    assert last.objects == 2
+    assert (last.picture[own > 0] > 0).mean() > 0.95
+    assert not last.picture[60:].any()
+
+
+@pytest.mark.parametrize("method", ["medial", "two_part"])
+def test_straightening_goes_the_way_that_was_asked_for(method: str, chromosome: Grey) -> None:
+    assert Straighten(method).straightened(State(chromosome)).method == method.replace("_", "-")
+
+
+def test_upright_turns_the_short_arm_up_and_only_when_asked() -> None:
+    grey = normalise_polarity(draw_chromosome(3, 0, "a", CellSettings("easy")).image)
+
+    def centromere(upright: bool, picture: Grey) -> float:
+        axis = Straighten(upright=upright).straightened(State(picture)).axis
+        assert axis is not None
+        return axis.centromere
+
+    pictures = [grey, np.ascontiguousarray(grey[::-1, ::-1])]
+    assert [centromere(True, picture) < 0.5 for picture in pictures] == [True, True]
+    assert sorted(centromere(False, picture) < 0.5 for picture in pictures) == [False, True]
+
+
+def test_what_is_straight_already_is_not_turned_again() -> None:
+    for seed in range(5):
+        bent = draw_bent_and_unbent(seed, seed, "a", CellSettings("easy"), 2.0)[0].image
+        steps = Chain.from_text("straighten")
+        np.testing.assert_array_equal(
+            Preparation(64, align=True, steps=steps)(bent), Preparation(64, steps=steps)(bent)
+        )
 
 
 def test_pad_keeps_the_scale_and_resize_does_not(bars: Grey) -> None:
