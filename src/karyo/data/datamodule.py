@@ -220,7 +220,13 @@ class ChromosomeData(LightningDataModule):
             "fingerprint": self.fingerprint,
             "images": len(self.records),
         }
-        return facts | ({"split_by": self._split.by, "sides": self.describe()} if self._split else {})
+        if self._split is None:
+            return facts
+        return facts | {
+            "split_by": self._split.by,
+            "split": self._split.digest(self.records),
+            "sides": self.describe(),
+        }
 
     def _images(self) -> PreparedImages:
         self.setup("predict")

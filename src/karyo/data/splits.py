@@ -5,6 +5,7 @@ split by image lets a network recognise the cell instead of the chromosome and s
 therefore the strictest level that the data set knows.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -91,6 +92,11 @@ class Split:
         """Give the split as primitives with paths instead of indices."""
         head = {"by": self.by, "seed": self.seed, "folds": self.folds, "fold": self.fold}
         return head | {side: [records[i].path for i in indices.tolist()] for side, indices in self.sides().items()}
+
+    def digest(self, records: Sequence[Record]) -> str:
+        """Give 12 hexadecimal digits that are the same for the same images on the same sides, whatever drew them."""
+        sides = [sorted(records[index].path for index in side) for side in (self.train, self.validation, self.test)]
+        return hashlib.sha256(json.dumps(sides).encode()).hexdigest()[:12]
 
     def save(self, path: str | Path, records: Sequence[Record]) -> None:
         """Write :meth:`to_dict` as JSON, all or nothing.

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from karyo.errors import KaryoError
-from karyo.training.locations import SUMMARY, configuration_folder, register_resolvers
+from karyo.training.locations import SUMMARY, SWEEPS, configuration_folder, is_sweep_name, register_resolvers
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 _PLACES = ("data.root", "data.cache_dir", "weights", "resume", "run", "checkpoint")
@@ -28,12 +30,26 @@ _UNQUOTED = re.compile(r"[A-Za-z0-9/._+@%:-]*")
 
 def train() -> None:
     """Run `train`: one run, or with `-m` a sweep."""
-    for argument in sys.argv[1:]:
+    sweeping = any(argument in ("-m", "--multirun") for argument in sys.argv[1:])
+    for place, argument in enumerate(sys.argv[1:], start=1):
         key, _, value = argument.partition("=")
         # Before Hydra makes the directory of whatever was mistyped.
         if key == "resume" and value not in ("", "null") and not (Path(value.strip("'\"")) / SUMMARY).is_file():
             _leave(f"resume={value} is not the directory of a run: it has no {SUMMARY}.", 2, False)
+        if key in ("sweep", "sweep.name"):
+            sys.argv[place] = f"sweep.name={_sweep_name(value, sweeping)}"
     run_application("train", _train)
+
+
+def _sweep_name(value: str, sweeping: bool) -> str:
+    """Check the name that ``sweep=NAME`` gives; leave where it cannot be one."""
+    name = value.strip("'\"").removeprefix(f"{SWEEPS}/").rstrip("/")
+    if not sweeping:
+        _leave(f"sweep={value} names a sweep: add -m; a single run has a directory of its own.", 2, False)
+    if not is_sweep_name(name):
+        _leave(f"sweep={value} cannot be; a sweep's name is letters, digits and . _ + -, at most 100.", 2, False)
+    # In quotes, or Hydra would take 2026 for a number and ä for a mistake.
+    return f"'{name}'"
 
 
 def evaluate() -> None:
@@ -43,9 +59,9 @@ def evaluate() -> None:
 
 def _train(config: DictConfig) -> None:
     # Imported here: torch and Lightning take seconds, which `--help` and `--cfg job` need not wait for.
-    from karyo.training.run import run
+    from karyo.training.run import run, run_in_sweep
 
-    run(config)
+    (run_in_sweep if HydraConfig.get().mode == RunMode.MULTIRUN else run)(config)
 
 
 def _evaluate(config: DictConfig) -> None:
@@ -80,6 +96,11 @@ def run_application(name: str, task: Callable[[DictConfig], Any]) -> None:
         _leave(str(error), error.exit_code, wants_traceback)
     except (HydraException, OmegaConfBaseException) as error:
         _leave(explain(error), 2, wants_traceback)
+    except ValueError as error:
+        # Hydra's word on flags that exclude one another.
+        if not str(error).startswith("Only one of --"):
+            raise
+        _leave(f"{error}.", 2, wants_traceback)
     except OSError as error:
         _leave(f"{error.filename or 'the output directory'}: {error.strerror or error}.", 1, wants_traceback)
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """Building a run's objects from its configuration."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 
 from karyo.chromosomes import CLASSES
@@ -20,7 +21,6 @@ from karyo.imaging.steps import Chain
 from karyo.models.classifier import Classifier
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
 from karyo.training.checkpoints import CheckpointFiles
-from karyo.training.epochs import EpochLog
 from karyo.training.settings import NORMALISATIONS, input_size
 
 
@@ -91,12 +91,15 @@ def provenance(data: ChromosomeData) -> dict[str, Any]:
     }
 
 
-def build_trainer(config: DictConfig, loggers: list[Logger], epochs: EpochLog) -> pl.Trainer:
-    """Build the Lightning trainer with the run's callbacks."""
+def build_trainer(config: DictConfig, loggers: list[Logger], own: Sequence[Callback]) -> pl.Trainer:
+    """Build the Lightning trainer with the run's callbacks: the configured ones, then its own."""
     # With `deterministic`, torch would also fill every new tensor with NaN, to show reads of memory that was never
     # written. There are none here, and it costs several per cent of a training on a CPU.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    callbacks: list[Callback] = [*build_all(config.callbacks), epochs]
+    callbacks: list[Callback] = [*build_all(config.callbacks), *own]
+    if not loggers:
+        # It refuses to work where there is nothing to write to.
+        callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     try:
         trainer: pl.Trainer = build(
             config.trainer,

@@ -31,6 +31,7 @@ from karyo.training.build import (
     provenance,
 )
 from karyo.training.epochs import EpochLog
+from karyo.training.pruning import PRUNED, Pruning, pruning
 from karyo.training.record import RunRecord
 from karyo.training.samples import show_samples
 
@@ -77,7 +78,7 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
     epochs = EpochLog(record.directory)
     # Before the data are read: a mistyped trainer setting shall not cost that time.
     with quiet_lightning():
-        trainer = build_trainer(config, loggers, epochs)
+        trainer = build_trainer(config, loggers, [epochs, *pruning(config, record.directory)])
     preparation = build_preparation(config)
     network = build_network(config, preparation.size, start)
     data = build_data(config, preparation)
@@ -125,6 +126,9 @@ def check_same_data(data: ChromosomeData, record: RunRecord) -> None:
 
 def explain_stop(trainer: pl.Trainer) -> str | None:
     """Say, on the screen too, why training ended before its last epoch; None where it did not."""
+    if any(isinstance(callback, Pruning) and callback.pruned for callback in trainer.callbacks):  # type: ignore[attr-defined]
+        log.info("stopped after epoch %d: %s", trainer.current_epoch, PRUNED)
+        return PRUNED
     for callback in trainer.early_stopping_callbacks:
         if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
             diverged = callback.monitor == "train/loss"
@@ -186,6 +190,8 @@ def quiet_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*The number of training batches.*")
         # A resumed run writes into its own directory again, on purpose.
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        # A run on a machine that can submit to a cluster is meant to run there; clusters have a launcher of their own.
+        warnings.filterwarnings("ignore", message=".*The `srun` command is available.*")
         # Lightning's and torch's own use of what newer releases of each deprecate.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)

@@ -17,10 +17,14 @@ SUMMARY = "summary.json"
 RUNS = "logs/train"
 """Folder of single runs, below the working directory."""
 
+SWEEPS = "multirun"
+"""Folder of sweeps, below the working directory."""
+
 _LONGEST_NAME = 100
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]+")
 _PLAIN = re.compile(r"[A-Za-z0-9._]+=[A-Za-z0-9.+_-]+")
-_HIDDEN_KEYS = ("data.root", "data.source.root", "hydra.", "weights", "data.cache_dir", "sweep")
+_HIDDEN_KEYS = ("data.root", "data.source.root", "hydra.", "weights", "data.cache_dir")
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
 
 
 def configuration_folder() -> Path:
@@ -37,8 +41,9 @@ def configuration_folder() -> Path:
 
 
 def register_resolvers() -> None:
-    """Teach the configuration the names of runs: ``${karyo.run_directory:...}`` and ``${karyo.job_directory:...}``."""
+    """Teach the configuration the names of directories: ``${karyo.run_directory:...}`` and the like."""
     OmegaConf.register_new_resolver("karyo.run_directory", _run_directory, replace=True)
+    OmegaConf.register_new_resolver("karyo.sweep_directory", _sweep_directory, replace=True)
     OmegaConf.register_new_resolver("karyo.job_directory", job_directory, replace=True)
 
 
@@ -47,6 +52,15 @@ def _run_directory(resume: str | None, overrides: Sequence[str]) -> str:
         return str(resume)
     name = job_directory([override for override in overrides if not override.startswith("resume=")])
     return f"{RUNS}/{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"
+
+
+def _sweep_directory(name: str | None, now: str) -> str:
+    return f"{SWEEPS}/{name or now}"
+
+
+def is_sweep_name(text: str) -> bool:
+    """Tell whether a sweep can be called this: letters, digits and ``. _ + -``, at most 100."""
+    return _NAME.fullmatch(text) is not None
 
 
 def job_directory(overrides: Sequence[str]) -> str:
@@ -61,7 +75,9 @@ def job_directory(overrides: Sequence[str]) -> str:
         everything, a checksum of all overrides follows.
     """
     # Root settings such as lr first: a long name is cut at its end.
-    settings = sorted((override.lstrip("+~") for override in overrides), key=lambda text: (_depth(text), text))
+    settings = [override.lstrip("+~") for override in overrides]
+    # To which sweep a run belongs says nothing about it.
+    settings = sorted((one for one in settings if not one.startswith("sweep.")), key=lambda one: (_depth(one), one))
     shown = [setting for setting in settings if not setting.startswith(_HIDDEN_KEYS)]
     words = "_".join(_UNSAFE.sub("-", setting).strip("-") for setting in shown) or "default"
     plain = all(_PLAIN.fullmatch(setting) for setting in settings) and shown == settings

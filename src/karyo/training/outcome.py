@@ -2,16 +2,21 @@
 
 import os
 import shlex
+import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard.summary import hparams
 
 from karyo.data.datamodule import ChromosomeData
+from karyo.evaluation.latency import measure_latency
 from karyo.evaluation.measure import Measures, measure
 from karyo.evaluation.predict import predict
 from karyo.evaluation.predictions import Predictions
@@ -33,16 +38,18 @@ Pictures = dict[str, NDArray[np.uint8]]
 """RGB pictures, uint8 ``(H, W, 3)``, by file name."""
 
 HPARAMS = ("model", "optimizer", "scheduler", "preprocessing", "augmentation", "dataset", "lr")
+GRID = ("model", "optimizer", "lr")
 
 
 def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
     """Measure the best checkpoint on the test side, and complete the run's record, files and TensorBoard log."""
     trained = load_checkpoint(fitted.best)
+    device = measuring_device(config.trainer.get("accelerator"))
     predictions = predict(
         trained.network,
         fitted.data.test_dataloader(),
         fitted.data.records,
-        device=measuring_device(config.trainer.get("accelerator")),
+        device=device,
         limit=batch_limit(config),
     )
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
@@ -60,6 +67,11 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
         part="test",
         unseen=True,
         checkpoint=os.path.relpath(fitted.best, record.directory),
+        cost={
+            "latency_ms": round(measure_latency(trained.network, device), 3),
+            "checkpoint_bytes": fitted.best.stat().st_size,
+            "seconds_per_epoch": statistics.median(row["seconds"] for row in rows),
+        },
         figures=sorted(f"figures/{name}.png" for name in figures),
     )
     log_results(fitted, config, record, figures)
@@ -100,15 +112,39 @@ def log_results(fitted: Fitted, config: DictConfig, record: RunRecord, figures: 
     settings = {name: record.content.get(name) for name in HPARAMS} | {
         name: config[name] for name in ("batch_size", "epochs", "seed", "pretrained")
     }
+    settings["fold"] = config.data.get("fold")
     settings["image_size"] = record.content["image_size"]
     test = record.content["test"]
     final = {f"test/{name}": test[name]["value"] for name in ("accuracy", "macro_f1", "log_loss")}
     final["best/validation_accuracy"] = record.content["validation"].get("accuracy")
+    metrics = {key: value for key, value in final.items() if value is not None}
     for logger in tensorboards(fitted.loggers):
         for name, picture in figures.items():
             logger.experiment.add_image(f"figures/{name}", picture, dataformats="HWC")
-        logger.log_hyperparams(settings, {key: value for key, value in final.items() if value is not None})
+        # For hparams.yaml alone: with the metrics, Lightning would write a table whose columns stand by the alphabet.
+        logger.log_hyperparams(settings)
+        logger.log_metrics(metrics)
+        for summary in _hyperparameter_table(settings, metrics):
+            logger.experiment.file_writer.add_summary(summary)
         logger.finalize("success")
+
+
+def _hyperparameter_table(settings: dict[str, Any], metrics: dict[str, float]) -> list[Any]:
+    """Give what fills a run's row of TensorBoard's HParams tab, the settings of a grid in its first columns.
+
+    TensorBoard shows five settings until told otherwise, those first that are said to differ between runs. A run does
+    not know what its sweep varies; model, optimizer and learning rate are what a grid is made of.
+    """
+    # Truth would be written as the numbers 0 and 1.
+    shown = {name: str(value).lower() if isinstance(value, bool) else value for name, value in settings.items()}
+    given = {name: value for name, value in shown.items() if value is not None}
+    experiment, start, end = hparams(given, metrics)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    plugin_data = experiment.value[0].metadata.plugin_data
+    content = HParamsPluginData.FromString(plugin_data.content)
+    for info in content.experiment.hparam_infos:
+        info.differs = info.name in GRID
+    plugin_data.content = content.SerializeToString()
+    return [experiment, start, end]
 
 
 def print_outcome(record: RunRecord) -> None:

@@ -75,6 +75,10 @@ class RunRecord:
         """Note that the run is complete."""
         self._end("finished", seconds, **facts)
 
+    def prune(self, seconds: float) -> None:
+        """Note that a search cut the run short."""
+        self._end("pruned", seconds)
+
     def interrupt(self, seconds: float) -> None:
         """Note that the user stopped the run."""
         self._end("interrupted", seconds, error="stopped by the user")
@@ -111,6 +115,7 @@ def circumstances() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": device,
+        "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "process": os.getpid(),
         "command": sys.argv,
         "git_revision": git_revision(),

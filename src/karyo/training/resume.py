@@ -1,9 +1,11 @@
 """Going on with a run that was stopped, and keeping two processes out of one run directory."""
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -13,6 +15,12 @@ from karyo.training.record import RunRecord
 
 ALLOWED = ("resume", "data.root", "data.num_workers", "data.cache", "data.cache_dir")
 """What may be given beside ``resume=``: where things are, never what the run is."""
+
+_TRIES, _PAUSE = 5, 0.05
+
+
+class BusyError(SettingsError):
+    """Another process holds the run's directory."""
 
 
 def reopen(config: DictConfig, directory: Path) -> tuple[RunRecord, DictConfig]:
@@ -57,13 +65,38 @@ def claim(directory: Path) -> Iterator[None]:
     """Hold a run directory for this process; the hold ends with the process, however that dies.
 
     Raises:
-        SettingsError: If another process is at work in it.
+        BusyError: If another process is at work in it.
+        SettingsError: If there is no such directory.
     """
     if not directory.is_dir():
         raise SettingsError(f"resume={directory}: there is no such directory.")
     with (directory / ".lock").open("w") as handle:
+        if not _locked(handle):
+            raise BusyError(f"{directory} is in use: another process is training in it.")
+        yield
+
+
+def _locked(handle: IO[str]) -> bool:
+    """Lock a file; a moment's patience for those who only look whether it is locked."""
+    for _ in range(_TRIES):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SettingsError(f"{directory} is in use: another process is training in it.") from error
-        yield
+        except OSError:
+            time.sleep(_PAUSE)
+        else:
+            return True
+    return False
+
+
+def is_claimed(directory: Path) -> bool:
+    """Tell whether some process, perhaps this one, holds a run directory now."""
+    try:
+        handle = (directory / ".lock").open("r")
+    except OSError:
+        return False
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

@@ -1,6 +1,7 @@
 """One training run, from its composed configuration to its record."""
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from karyo.errors import KaryoError
 from karyo.files import write_text
-from karyo.models.backbones import LIBRARIES
 from karyo.reports.fields import duration, estimate_at, number_at, percent, percent_with_interval
-from karyo.training.fit import fit
+from karyo.training.epochs import best_row
+from karyo.training.fit import LAST, Fitted, fit
+from karyo.training.identity import identity
 from karyo.training.outcome import conclude, print_outcome
+from karyo.training.pruning import PRUNED
 from karyo.training.record import RunRecord
-from karyo.training.resume import claim, reopen
+from karyo.training.resume import BusyError, claim, reopen
 from karyo.training.settings import check_settings
 
 CONFIG_FILE = "config.yaml"
@@ -30,8 +32,6 @@ log = logging.getLogger(__name__)
 def run(config: DictConfig) -> None:
     """Train, measure the best checkpoint once on the test side, and leave a complete run directory.
 
-    In a sweep a failure is recorded in the run's own directory and the sweep goes on; a single run raises it.
-
     Args:
         config: The composed `train` configuration.
 
@@ -40,24 +40,54 @@ def run(config: DictConfig) -> None:
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
     record = RunRecord(directory, identity(config))
-    sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
+    with claim(directory):
+        if config.resume:
+            record, config = reopen(config, directory)
+            if record.content["status"] == "finished":
+                print_outcome(record)
+                return
+        with recorded(record):
+            train(config, record)
+        if is_pruned(record):
+            log.info("%s", one_line(record))
+        else:
+            print_outcome(record)
+
+
+def run_in_sweep(config: DictConfig) -> None:
+    """Do one run of a sweep: from the start, or from where an earlier launch of the sweep left it.
+
+    A failure is recorded in the run's own directory and the sweep goes on. A run that is finished, or that another
+    process is doing, is left alone.
+
+    Args:
+        config: The composed `train` configuration.
+    """
+    directory = Path(HydraConfig.get().runtime.output_dir)
     try:
         with claim(directory):
-            if config.resume:
-                record, config = reopen(config, directory)
-                if record.content["status"] == "finished":
-                    print_outcome(record)
-                    return
+            record = begun(directory)
+            status = record.content.get("status")
+            if status == "finished" or (status == "pruned" and config.sweep.trial is not None):
+                return
+            if record.content and (directory / LAST).is_file():
+                config.resume = str(directory)
+            record.content |= identity(config)
             with recorded(record):
                 train(config, record)
-            if sweeping:
-                log.info("%s", one_line(record))
-            else:
-                print_outcome(record)
+            log.info("%s", one_line(record))
+    except BusyError as error:
+        log.info("%s", error)
     except Exception as error:
-        if not sweeping:
-            raise
         log.error("%s failed: %s", directory.name, _reason(error))
+
+
+def begun(directory: Path) -> RunRecord:
+    """Give the record of a run that may have begun; an empty one where it has not, or left nothing that can be read."""
+    try:
+        return RunRecord.read(directory)
+    except KaryoError:
+        return RunRecord(directory)
 
 
 def train(config: DictConfig, record: RunRecord) -> None:
@@ -66,7 +96,10 @@ def train(config: DictConfig, record: RunRecord) -> None:
     write_text(record.directory / CONFIG_FILE, OmegaConf.to_yaml(config))
     record.start(config=OmegaConf.to_container(config, resolve=True))
     fitted = fit(config, record)
-    conclude(config, record, fitted)
+    if is_pruned(record):
+        record.add(**reached(record, fitted))
+    else:
+        conclude(config, record, fitted)
 
 
 @contextmanager
@@ -86,26 +119,25 @@ def recorded(record: RunRecord) -> Iterator[None]:
     except Exception as error:
         record.fail(time.monotonic() - began, error)
         raise
-    record.finish(time.monotonic() - began)
+    end = record.prune if is_pruned(record) else record.finish
+    end(time.monotonic() - began)
 
 
-def identity(config: DictConfig) -> dict[str, Any]:
-    """Say what a run is, as its record keeps it; needs no setting to be right."""
-    hydra_config = HydraConfig.get()
-    choices = hydra_config.runtime.choices
-    model = str(choices["model"])
-    if model in LIBRARIES and not OmegaConf.is_missing(config.model, "name"):
-        model = f"{model}:{config.model.name}"
+def is_pruned(record: RunRecord) -> bool:
+    """Tell whether a search cut the run short; its test side is then left unseen."""
+    return record.content.get("stopped_by") == PRUNED
+
+
+def reached(record: RunRecord, fitted: Fitted) -> dict[str, Any]:
+    """Give what the record of a run that was cut short holds of its epochs."""
+    rows = fitted.epochs.rows()
+    best = best_row(rows)
+    assert best is not None  # it was cut short after a validation
     return {
-        "name": Path(hydra_config.runtime.output_dir).name,
-        "overrides": list(hydra_config.overrides.task),
-        "model": model,
-        "optimizer": choices["optimizer"],
-        "scheduler": choices["scheduler"],
-        "preprocessing": choices["preprocessing"],
-        "augmentation": choices["augmentation"],
-        "dataset": choices["data"],
-        "lr": config.lr,
+        "epochs": len(rows),
+        "best_epoch": int(best["epoch"]),
+        "validation": {"accuracy": best["validation_accuracy"], "loss": best["validation_loss"]},
+        "checkpoint": os.path.relpath(fitted.best, record.directory),
     }
 
 
@@ -114,6 +146,8 @@ def one_line(record: RunRecord) -> str:
     test = estimate_at(record.content, "test", "accuracy")
     validation = percent(number_at(record.content, "validation", "accuracy"))
     spent = duration(number_at(record.content, "seconds"))
+    if is_pruned(record):
+        return f"     validation {validation}, cut short after {record.content['epochs']} epochs, {spent}"
     return f"     validation {validation}, test {percent_with_interval(test)}, {spent}"
 
 

@@ -1,0 +1,1 @@
+"""Many runs: planned, done once each on one machine or many, watched, and reported on."""

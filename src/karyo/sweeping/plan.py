@@ -1,0 +1,192 @@
+"""Which jobs of a sweep are to be done, from what its directory holds of earlier launches.
+
+A job is known by its settings (:func:`karyo.identity.run_key`), the images' fingerprint and the code, never by its
+number or by what was typed. What finished counts; what stopped goes on; what failed stays failed unless it shall be
+tried again.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from karyo.errors import DataError, KaryoError
+from karyo.identity import Settings, run_key
+from karyo.reports.fields import text_at
+from karyo.sweeping.job import SweepJob
+from karyo.training.identity import code_digest, deciding_settings
+from karyo.training.locations import SUMMARY, job_directory
+from karyo.training.record import RunRecord
+from karyo.training.resume import is_claimed
+
+OUTDATED = "outdated"
+"""Folder of a sweep for runs that no longer count; nothing is ever thrown away."""
+
+
+class State(Enum):
+    """Where a job stands before a launch, or between its rounds."""
+
+    NEW = "new"
+    UNFINISHED = "to go on with"
+    FINISHED = "finished"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    BUSY = "being done by another launch"
+
+
+_OF_STATUS = {"finished": State.FINISHED, "pruned": State.PRUNED, "failed": State.FAILED}
+PENDING = (State.NEW, State.UNFINISHED)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job and where it stands."""
+
+    job: SweepJob
+    state: State
+    settings: Settings
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is to be done."""
+        return self.state in PENDING
+
+    def looked_at_again(self) -> "Planned":
+        """Give its state after a round, from its directory."""
+        return replace(self, state=_state(self.job.directory))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of one launch.
+
+    Attributes:
+        jobs: One per distinct job, in the order they were asked for.
+        order: For each wanted job its position in ``jobs``; two of the same settings are one job.
+        set_aside: What was moved to ``outdated/`` and why, a sentence each.
+    """
+
+    jobs: tuple[Planned, ...]
+    order: tuple[int, ...]
+    set_aside: tuple[str, ...]
+
+    def count(self, *states: State) -> int:
+        """Count the jobs in any of these states."""
+        return sum(planned.state in states for planned in self.jobs)
+
+
+def make_plan(
+    directory: Path,
+    configs: Sequence[tuple[tuple[str, ...], DictConfig]],
+    make_job: Callable[[Path, str, tuple[str, ...], DictConfig], SweepJob],
+    fingerprint: Callable[[DictConfig], str],
+) -> Plan:
+    """Say what is to be done.
+
+    Args:
+        directory: The sweep's directory.
+        configs: Of each wanted job its overrides and its composed configuration.
+        make_job: Makes the job from its directory, key, overrides and configuration.
+        fingerprint: Gives the fingerprint of a configuration's images; asked only where a run is there to compare with.
+
+    Raises:
+        KaryoError: If the images cannot be read to compare them with those of earlier runs.
+    """
+    known, set_aside = _known_runs(directory)
+    taken = {path for runs in known.values() for path in runs}
+    jobs: dict[tuple[str, str], Planned] = {}
+    order = []
+    for overrides, config in configs:
+        settings = deciding_settings(config)
+        key = run_key(settings)
+        # The same settings over two folders of images are two jobs.
+        identity = (key, _place_of_images(config))
+        if identity not in jobs:
+            found, reasons = _find(config, known[key], fingerprint)
+            set_aside += reasons
+            # What was moved aside leaves its name to the one that comes after it.
+            taken = {path for path in taken if path.exists() or path not in known[key]}
+            place = found or _new_directory(directory, overrides, key, taken)
+            taken.add(place)
+            state = _reconsidered(_state(place), config)
+            jobs[identity] = Planned(make_job(place, key, overrides, config), state, settings)
+        order.append(list(jobs).index(identity))
+    return Plan(tuple(jobs.values()), tuple(order), tuple(set_aside))
+
+
+def _known_runs(directory: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """Find the runs below a sweep's directory by their keys; those with damaged records are moved aside."""
+    runs: dict[str, list[Path]] = defaultdict(list)
+    set_aside = []
+    for path in sorted(directory.glob(f"*/{SUMMARY}")):
+        try:
+            runs[text_at(RunRecord.read(path.parent).content, "key")].append(path.parent)
+        except DataError as error:
+            set_aside.append(f"{error} The run is done again; {_move_aside(path.parent)}")
+    return runs, set_aside
+
+
+def _find(
+    config: DictConfig, candidates: Iterable[Path], fingerprint: Callable[[DictConfig], str]
+) -> tuple[Path | None, list[str]]:
+    """Find the run of a job among those of its settings; runs of other code are moved aside."""
+    set_aside: list[str] = []
+    for place in candidates:
+        record = RunRecord.read(place).content
+        images = record.get("data", {}).get("fingerprint")
+        # A run that never came to its images is of this job whatever they are.
+        if images is not None and images != fingerprint(config):
+            continue
+        if images is None or config.sweep.keep_outdated or record.get("code") == code_digest() or is_claimed(place):
+            return place, set_aside
+        set_aside.append(f"{place.name} was made by other code and is done again; {_move_aside(place)}")
+    return None, set_aside
+
+
+def _move_aside(place: Path) -> str:
+    home = place.parent / OUTDATED / place.name
+    number = 1
+    while home.exists():
+        number += 1
+        home = home.with_name(f"{place.name}_{number}")
+    home.parent.mkdir(exist_ok=True)
+    place.rename(home)
+    return f"the old one is kept in {OUTDATED}/{home.name}."
+
+
+def _new_directory(directory: Path, overrides: Sequence[str], key: str, taken: set[Path]) -> Path:
+    """Name a new job after what was typed; where that name belongs to another, its key follows."""
+    name = job_directory(overrides)
+    names = [name, f"{name}_{key}", *(f"{name}_{key}_{number}" for number in range(2, len(taken) + 3))]
+    return next(directory / each for each in names if directory / each not in taken)
+
+
+def _state(place: Path) -> State:
+    if is_claimed(place):
+        return State.BUSY
+    try:
+        status = text_at(RunRecord.read(place).content, "status")
+    except KaryoError:
+        return State.NEW
+    return _OF_STATUS.get(status, State.UNFINISHED)
+
+
+def _reconsidered(state: State, config: DictConfig) -> State:
+    again = state is State.FAILED and config.sweep.retry_failed
+    # A search has cut it short; a grid is exhaustive.
+    whole = state is State.PRUNED and config.sweep.trial is None
+    return State.UNFINISHED if again or whole else state
+
+
+def _place_of_images(config: DictConfig) -> str:
+    try:
+        roots: Any = [OmegaConf.select(config, key) for key in ("data.root", "data.source.root", "data.source.images")]
+    except OmegaConfBaseException:
+        roots = []
+    return json.dumps(roots, default=str)

@@ -1,0 +1,108 @@
+"""What a run is, from its composed configuration: its key, and how its record calls it."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from karyo.identity import Settings, run_key, settings_of_config
+from karyo.models.backbones import LIBRARIES
+
+# What decides the weights and the figures of a run; reports, commands and pages do not.
+_DECIDING = (
+    "imaging",
+    "data",
+    "models",
+    "evaluation/measure.py",
+    "evaluation/metrics.py",
+    "evaluation/predict.py",
+    "training/build.py",
+    "training/fit.py",
+)
+# Fetching data and filling folders with them decide what lies on the disk, and that has a fingerprint of its own.
+_NOT_DECIDING = ("data/download", "data/cleaning.py", "data/output_folder.py", "data/folder_job.py")
+
+
+def identity(config: DictConfig) -> dict[str, Any]:
+    """Say what a run is, as its record keeps it; needs no setting to be right."""
+    hydra_config = HydraConfig.get()
+    choices = hydra_config.runtime.choices
+    model = str(choices["model"])
+    if model in LIBRARIES and not OmegaConf.is_missing(config.model, "name"):
+        model = f"{model}:{config.model.name}"
+    return {
+        "name": Path(hydra_config.runtime.output_dir).name,
+        "key": run_key(deciding_settings(config)),
+        "code": code_digest(),
+        "overrides": list(hydra_config.overrides.task),
+        "model": model,
+        "optimizer": choices["optimizer"],
+        "scheduler": choices["scheduler"],
+        "preprocessing": choices["preprocessing"],
+        "augmentation": choices["augmentation"],
+        "dataset": choices["data"],
+        "lr": config.lr,
+    }
+
+
+def deciding_settings(config: DictConfig) -> Settings:
+    """Give the settings that make a run what it is, before or while it runs.
+
+    Args:
+        config: A composed configuration; its ``hydra`` node may be there or not.
+
+    Returns:
+        See :func:`karyo.identity.settings_of_config`. A configuration that cannot be resolved (the run will fail and
+        say why) gives its values as they are written.
+    """
+    raw: Any = OmegaConf.to_container(config, resolve=False)
+    raw.pop("hydra", None)
+    # Which directory a run has says nothing about what it is, and before it runs there is none.
+    written = _without_hydra(raw)
+    try:
+        resolved: Any = OmegaConf.to_container(OmegaConf.create(written), resolve=True)
+    except OmegaConfBaseException:
+        resolved = written
+    return settings_of_config(resolved)
+
+
+def _without_hydra(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_hydra(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_hydra(value) for value in node]
+    return None if isinstance(node, str) and "${hydra:" in node else node
+
+
+@cache
+def code_digest() -> str:
+    """Give 12 hexadecimal digits of the code that decides a run's weights and figures.
+
+    Comments, docstrings and layout do not count, and neither does code that only shows or stores: a run that finished
+    under another digest might come out differently today.
+    """
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for part in _DECIDING:
+        files = [package / part] if part.endswith(".py") else sorted((package / part).rglob("*.py"))
+        for file in files:
+            place = file.relative_to(package).as_posix()
+            if not place.startswith(_NOT_DECIDING):
+                digest.update(f"{place}\n{_bare(file.read_text(encoding='utf-8'))}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _bare(source: str) -> str:
+    """Give source code without comments, docstrings and layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body
+            if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+                node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
