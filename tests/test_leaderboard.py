@@ -8,31 +8,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_runs import make_run
 from rich.console import Console
 
 from karyo.errors import SettingsError
 from karyo.evaluation.measure import measure
 from karyo.evaluation.predictions import Predictions
+from karyo.reports.comparison import compare
 from karyo.reports.leaderboard import Leaderboard
 from karyo.reports.outcome import outcome_table
 from karyo.reports.runs import read_records
 
 
-def run(model: str, lr: str, validation: float, test: float, **changes: Any) -> dict[str, Any]:
-    return {
-        "status": "finished",
-        "name": f"{model}-{lr}",
-        "directory": f"multirun/{model}-{lr}",
-        "overrides": ["data=synthetic", f"model={model}", f"lr={lr}"],
-        "model": model,
-        "optimizer": "adam",
-        "lr": float(lr),
-        "parameters": 11_181_144,
-        "seconds": 125.4,
-        "validation": {"accuracy": validation},
-        "test": {"accuracy": {"value": test, "low": test - 0.02, "high": test + 0.02}, "macro_f1": {"value": test}},
-        "error": None,
-    } | changes
+def run(directory: Path, model: str, lr: str, validation: float, test: float, **changes: Any) -> None:
+    """Leave a run whose test accuracy has an interval of two points to either side."""
+    test_side = {"accuracy": {"value": test, "low": test - 0.02, "high": test + 0.02}, "macro_f1": {"value": test}}
+    record = {"parameters": 11_181_144, "test": test_side} | changes.pop("record", {})
+    make_run(directory, model=model, lr=lr, accuracy=0.9, validation=validation, record=record, **changes)
+
+
+def board(*directories: Path) -> Leaderboard:
+    return Leaderboard(compare(directories))
 
 
 def rendered(table: Any, width: int = 200) -> str:
@@ -45,79 +41,131 @@ def table_of(leaderboard: Leaderboard) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(leaderboard.as_csv())))
 
 
-def test_validation_decides_and_the_test_set_never() -> None:
-    board = Leaderboard([run("resnet18", "1e-3", 0.90, 0.99), run("vgg16", "1e-3", 0.95, 0.80)])
-    assert [row.settings for row in board.rows] == [("vgg16",), ("resnet18",)]
-    assert [row.rank for row in board.rows] == [1, 2]
+def test_rows_stand_in_the_order_of_their_validation_accuracy(tmp_path: Path) -> None:
+    run(tmp_path / "a", "resnet18", "1e-3", 0.90, 0.97)
+    run(tmp_path / "b", "vgg16", "1e-3", 0.95, 0.80)
+    run(tmp_path / "c", "resnet50", "1e-3", 0.95, 0.70)
+    rows = table_of(board(tmp_path))
+    assert [(row["rank"], row["model"]) for row in rows] == [("1", "resnet50"), ("1", "vgg16"), ("3", "resnet18")]
 
 
-def test_equal_runs_share_a_rank_and_the_test_set_does_not_part_them() -> None:
-    runs = [run("b", "1e-3", 0.9, 0.99), run("a", "1e-3", 0.9, 0.5), run("c", "1e-3", 0.8, 0.6)]
-    for records in (runs, runs[::-1]):
-        board = Leaderboard(records)
-        assert [(row.rank, row.settings[0]) for row in board.rows] == [(1, "a"), (1, "b"), (3, "c")]
+def test_only_settings_that_differ_are_columns(tmp_path: Path) -> None:
+    run(tmp_path / "a", "a", "1e-3", 0.9, 0.9)
+    run(tmp_path / "b", "b", "0.001", 0.8, 0.8)  # 1e-3 and 0.001 are the same
+    header = board(tmp_path).as_csv().splitlines()[0].split(",")
+    assert header[:4] == ["board", "rank", "model", "repetitions"]
 
 
-def test_only_settings_that_differ_are_columns() -> None:
-    runs = [run("a", "1e-3", 0.9, 0.9), run("a", "1e-4", 0.8, 0.8, overrides=["model=a", "lr=1e-4", "+x.y=[1,2]"])]
-    assert Leaderboard(runs).settings == ("lr", "data", "x.y")
-    same_lr = [run("a", "1e-3", 0.9, 0.9), run("b", "1e-3", 0.8, 0.8, overrides=["data=synthetic", "model=b"])]
-    assert Leaderboard(same_lr).settings == ("model",)  # 1e-3 and 0.001 are the same
-    assert Leaderboard([run("a", "1e-3", 0.9, 0.9)]).settings == ("run",)
+def test_failed_runs_are_last_with_the_last_line_of_their_error(tmp_path: Path) -> None:
+    run(tmp_path / "a", "a", "1e-3", 0.5, 0.5)
+    run(tmp_path / "c", "c", "1e-3", 0.9, 0.9, status="failed", error="Traceback\n  here\nValueError: bad [red] | lr\n")
+    run(tmp_path / "d", "d", "1e-3", 0.97, 0.9, status="interrupted", record={"error": "stopped by the user"})
+    leaderboard = board(tmp_path)
+    assert [(row["rank"], row["model"]) for row in table_of(leaderboard)] == [("1", "a"), ("", "d"), ("", "c")]
+    (table,) = leaderboard.as_tables(200)
+    assert "failed: ValueError: bad [red] | lr" in rendered(table)
+    assert "Traceback" not in leaderboard.as_markdown()
+    assert r"bad [red] \| lr" in leaderboard.as_markdown()
 
 
-def test_failed_runs_are_last_with_the_last_line_of_their_error() -> None:
-    failed = run("c", "1e-3", 0.99, 0.99, status="failed", error="Traceback\n  here\nValueError: bad [red] | lr\n")
-    stopped = run("d", "1e-3", 0.97, 0.9, status="interrupted", error="stopped by the user")
-    board = Leaderboard([failed, stopped, run("a", "1e-3", 0.5, 0.5)])
-    assert [row.settings[0] for row in board.rows] == ["a", "d", "c"]
-    assert [row.rank for row in board.rows] == [1, None, None]
-    assert "failed: ValueError: bad [red] | lr" in rendered(board.as_table())
-    assert "Traceback" not in board.as_markdown()
-    assert r"bad [red] \| lr" in board.as_markdown()
+def test_a_failed_repetition_is_told_beside_the_others(tmp_path: Path) -> None:
+    for seed, status in enumerate(("finished", "failed", "finished")):
+        run(tmp_path / f"a{seed}", "a", "1e-3", 0.9, 0.9, seed=seed, status=status)
+        run(tmp_path / f"b{seed}", "b", "1e-3", 0.8, 0.8, seed=seed)
+    leaderboard = board(tmp_path)
+    assert "| 2 of 3 |" in leaderboard.as_markdown()
+    assert "| 3 |" in leaderboard.as_markdown()
+    assert "2 finished, 1 failed: ValueError: the loss is not finite" in leaderboard.as_markdown()
+    assert [(row["repetitions"], row["finished"]) for row in table_of(leaderboard)] == [("3", "2"), ("3", "3")]
+    for width in (80, 120):
+        text = rendered(leaderboard.as_tables(width)[0], width)
+        assert "2 of 3" in text
+        assert "partly" in text
 
 
-def test_table_is_readable() -> None:
-    text = rendered(Leaderboard([run("resnet18", "1e-3", 0.9, 0.9), run("vgg16", "1e-4", 0.85, 0.8)]).as_table())
-    for part in ("#", "model", "lr", "90.0 (88.0–92.0)", "11.2 M", "2:05 min", "finished"):
-        assert part in text
+def test_several_boards_are_several_tables(tmp_path: Path) -> None:
+    run(tmp_path / "a", "a", "1e-3", 0.9, 0.9)
+    run(tmp_path / "b", "b", "1e-3", 0.8, 0.8)
+    run(tmp_path / "c", "a", "1e-3", 0.7, 0.7, data="qband")
+    leaderboard = board(tmp_path)
+    texts = [rendered(table) for table in leaderboard.as_tables()]
+    assert ["gband" in text for text in texts] == [True, False]
+    assert ["qband" in text for text in texts] == [False, True]
+    assert leaderboard.as_markdown().count("## ") == 2
+    assert [(row["board"], row["rank"]) for row in table_of(leaderboard)] == [("1", "1"), ("1", "2"), ("2", "1")]
 
 
-def test_narrow_terminals_lose_no_number() -> None:
-    text = rendered(Leaderboard([run("resnet18", "1e-3", 0.9, 0.9), run("vgg16", "1e-4", 0.85, 0.8)]).as_table(), 80)
-    for part in ("resnet18", "1e-4", "90.0 (88.0–92.0)", "85.0", "80.0 (78.0–82.0)", "11.2 M", "2:05 min", "finished"):
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_tables_are_as_wide_as_the_terminal_and_lose_no_number(tmp_path: Path, width: int) -> None:
+    for seed in range(2):
+        run(tmp_path / f"a{seed}", "inception_resnet_v2", "1e-3", 0.9, 0.9, seed=seed)
+    run(tmp_path / "b", "vgg16", "1e-4", 0.85, 0.8, optimizer="rmsprop")
+    (table,) = board(tmp_path).as_tables(width)
+    text = rendered(table, width)
+    for part in (
+        "#",
+        "model",
+        "optimizer",
+        "lr",
+        "runs",
+        "1e-4",
+        "85.0",
+        "80.0 (78.0–82.0)",
+        "90.0 (90.0–90.0)",
+        "finished",
+    ):
         assert part in text
     assert "…" not in text
+    wide = ("11.2 M", "2:05 min", "12 s", "537.4", "latency")
+    assert [part for part in wide if part in text] == list(wide if width >= 120 else ())
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+
+
+def test_columns_of_nothing_are_left_out_of_the_terminal(tmp_path: Path) -> None:
+    run(tmp_path / "a", "a", "1e-3", 0.9, 0.9, record={"cost": None})
+    run(tmp_path / "b", "b", "1e-3", 0.8, 0.8, record={"cost": None})
+    text = rendered(board(tmp_path).as_tables()[0])
+    assert "latency" not in text
+    assert "size" not in text
+    assert "runs" not in text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0, "0 s"), (59.6, "1:00 min"), (3599.4, "59:59 min"), (3600, "1:00 h"), (360_000, "100:00 h"), (-1, "–")],
 )
-def test_durations(seconds: float, text: str) -> None:
-    assert f" {text} " in Leaderboard([{"seconds": seconds}]).as_markdown()
+def test_durations(tmp_path: Path, seconds: float, text: str) -> None:
+    run(tmp_path / "a", "a", "1e-3", 0.9, 0.9, record={"seconds": seconds})
+    assert f" {text} " in board(tmp_path).as_markdown()
 
 
 @pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0"), (999, "999"), (1000, "1 k"), (999_499, "999 k"), (999_500, "1.0 M"), (138_357_544, "138.4 M")],
 )
-def test_numbers_of_weights(count: int, text: str) -> None:
-    assert f"| {text} |" in Leaderboard([{"parameters": count}]).as_markdown()
+def test_numbers_of_weights(tmp_path: Path, count: int, text: str) -> None:
+    run(tmp_path / "a", "a", "1e-3", 0.9, 0.9, record={"parameters": count})
+    assert f"| {text} |" in board(tmp_path).as_markdown()
 
 
-def test_csv_holds_plain_numbers() -> None:
-    first = table_of(Leaderboard([run("a,b", "1e-3", 0.9, 0.875), run("b", "1e-3", 0.8, 0.8)]))[0]
+def test_csv_holds_plain_numbers(tmp_path: Path) -> None:
+    run(tmp_path / "a", "a,b", "1e-3", 0.9, 0.875)
+    run(tmp_path / "b", "b", "1e-3", 0.8, 0.8)
+    first = table_of(board(tmp_path))[0]
     assert first["model"] == "a,b"
     assert float(first["test_accuracy"]) == 0.875
     assert float(first["test_accuracy_low"]) == pytest.approx(0.855)
+    assert (first["validation_accuracy_low"], first["error"]) == ("", "")
     assert int(first["parameters"]) == 11_181_144
-    assert first["error"] == ""
+    assert float(first["seconds_per_epoch"]) == 12.5
+    assert first["directory"] == str(tmp_path / "a")
 
 
-def test_markdown_has_as_many_cells_in_every_line() -> None:
-    runs = [run("a|b\nc", "1e-3", 0.9, 0.9), run("b", "1e-4", 0.8, 0.8), {}]
-    lines = Leaderboard(runs).as_markdown().splitlines()
+def test_markdown_has_as_many_cells_in_every_line(tmp_path: Path) -> None:
+    run(tmp_path / "a", "a|b\nc", "1e-3", 0.9, 0.9)
+    run(tmp_path / "b", "b", "1e-4", 0.9, 0.9)
+    run(tmp_path / "c", "c", "1e-4", 0.9, 0.9, status="failed")
+    lines = board(tmp_path).as_markdown().splitlines()
     assert len(lines) == 2 + 3
     assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
 
@@ -129,34 +177,37 @@ def test_markdown_has_as_many_cells_in_every_line() -> None:
         {"status": "finished"},
         {"status": None, "overrides": None, "model": {"deep": 1}, "lr": [1]},
         {"status": "finished", "validation": {"accuracy": None}, "test": {"accuracy": 0.5}},
-        {"status": "finished", "validation": {"accuracy": float("nan")}, "test": None, "seconds": float("inf")},
         {"status": "finished", "validation": {"accuracy": "0.9"}, "overrides": [1, None, "", "=", "~x"], "error": 3},
         {"status": "failed", "error": "", "directory": 5, "parameters": True, "seconds": -1},
         {"status": "exploded", "validation": []},
     ],
 )
-def test_half_records_do_no_harm(record: dict[str, Any]) -> None:
-    board = Leaderboard([record, run("a", "1e-3", 0.9, 0.9)])
-    assert board.rows[0].rank == 1
-    assert board.rows[0].validation_accuracy == 0.9
-    assert board.rows[1].rank is None
-    assert len(table_of(board)) == 2
-    assert rendered(board.as_table())
-    assert rendered(Leaderboard([record]).as_table())
+def test_records_of_a_few_words_do_no_harm(tmp_path: Path, record: dict[str, Any]) -> None:
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/summary.json").write_text(json.dumps(record))
+    assert len(table_of(board(tmp_path))) == 1
+    run(tmp_path / "a", "a", "1e-3", 0.9, 0.9)
+    rows = table_of(board(tmp_path))
+    assert [row["rank"] for row in rows] == ["1", ""]
+    assert all(rendered(table) for table in board(tmp_path).as_tables(80))
 
 
 def test_no_runs(tmp_path: Path) -> None:
-    board = Leaderboard([])
-    assert board.rows == ()
-    assert rendered(board.as_table())
-    board.write(tmp_path)
+    leaderboard = board(tmp_path)
+    assert [rendered(table) for table in leaderboard.as_tables()]
+    leaderboard.write(tmp_path)
     assert len((tmp_path / "leaderboard.md").read_text().splitlines()) == 2
+    assert len((tmp_path / "leaderboard.csv").read_text().splitlines()) == 1
 
 
 def test_files_are_replaced_whole(tmp_path: Path) -> None:
+    run(tmp_path / "runs/c", "c", "1e-3", 0.8, 0.8)
+    run(tmp_path / "runs/b", "b", "1e-3", 0.9, 0.9)
     directory = tmp_path / "sweep ü"
-    for model in ("a", "b\udcff"):
-        Leaderboard([run(model, "1e-3", 0.9, 0.9), run("c", "1e-3", 0.8, 0.8)]).write(directory)
+    board(tmp_path / "runs").write(directory)
+    record = tmp_path / "runs/b/summary.json"
+    record.write_text(record.read_text().replace("model=b", "model=b\\udcff"))
+    board(tmp_path / "runs").write(directory)
     assert sorted(path.name for path in directory.iterdir()) == ["leaderboard.csv", "leaderboard.md"]
     assert b"b\xff" in (directory / "leaderboard.csv").read_bytes()
 
@@ -181,6 +232,14 @@ def test_records_are_found_at_any_depth_and_corrupt_ones_are_named(tmp_path: Pat
     for name in ("corrupt", "list", "empty", "latin", "endless", "folder"):
         assert sum(str(tmp_path / name / "summary.json") in problem for problem in problems) == 1
     assert all("\n" not in problem and problem.endswith(".") for problem in problems)
+
+
+def test_records_are_found_once_and_those_set_aside_are_not(tmp_path: Path) -> None:
+    for name in ("sweep/a", "sweep/outdated/b", "sweep/.c", "other/d"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "summary.json").write_text("{}")
+    records, _ = read_records(tmp_path / "sweep", tmp_path, tmp_path / "sweep/a")
+    assert [Path(record["directory"]).name for record in records] == ["a", "d"]
 
 
 def test_a_directory_without_runs_and_no_directory(tmp_path: Path) -> None:

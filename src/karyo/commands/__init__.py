@@ -5,6 +5,8 @@ import sys
 import typer
 
 from karyo import __version__
+from karyo.commands.best import best
+from karyo.commands.compare import compare
 from karyo.commands.crop import crop
 from karyo.commands.download import download
 from karyo.commands.draw import draw_app
@@ -24,6 +26,8 @@ app.command()(download)
 app.command()(crop)
 app.command()(preprocess)
 app.command()(show)
+app.command()(compare)
+app.command()(best)
 app.add_typer(measure_app, name="measure")
 app.add_typer(draw_app, name="draw")
 

@@ -1,7 +1,7 @@
 """What stands in a run's record, read with care: a run may have died at any moment, and its record with it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from karyo.evaluation.measure import Estimate
@@ -26,6 +26,12 @@ def number_at(record: Mapping[str, Any], *keys: str) -> float | None:
     return float(value) if is_number and math.isfinite(value) else None
 
 
+def share_at(record: Mapping[str, Any], *keys: str) -> float | None:
+    """Give the number 0..1 under nested keys; None if there is none."""
+    value = number_at(record, *keys)
+    return value if value is not None and 0 <= value <= 1 else None
+
+
 def text_at(record: Mapping[str, Any], *keys: str) -> str:
     """Give the text under nested keys; "" if there is none."""
     value = value_at(record, *keys)
@@ -38,6 +44,12 @@ def estimate_at(record: Mapping[str, Any], *keys: str) -> Estimate:
     return Estimate(value) if low is None or high is None else Estimate(value, low, high)
 
 
+def share_estimate_at(record: Mapping[str, Any], *keys: str) -> Estimate:
+    """Give the share 0..1 under nested keys, with its interval as far as both ends are recorded; None if it is none."""
+    estimate = estimate_at(record, *keys)
+    return estimate if estimate.value is not None and 0 <= estimate.value <= 1 else Estimate(None)
+
+
 def settings_of(record: Mapping[str, Any]) -> dict[str, str]:
     """Give what was typed for a run, and the model, optimizer and lr also where they were left at their defaults."""
     recorded = {name: str(record[name]) for name in _ALWAYS_RECORDED if isinstance(record.get(name), str | int | float)}
@@ -45,13 +57,6 @@ def settings_of(record: Mapping[str, Any]) -> dict[str, str]:
     typed = [item for item in overrides if isinstance(item, str)] if isinstance(overrides, list | tuple) else []
     pairs = (item.lstrip("+~").partition("=") for item in typed)
     return recorded | {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
-
-
-def differing_settings(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Name the settings that are not the same in all runs: model, optimizer, lr first, the others as they appear."""
-    all_settings = [settings_of(record) for record in records]
-    names = dict.fromkeys([*_ALWAYS_RECORDED, *(name for settings in all_settings for name in settings)])
-    return tuple(name for name in names if len({_meaning(settings.get(name)) for settings in all_settings}) > 1)
 
 
 def percent(share: float | None) -> str:
@@ -75,6 +80,16 @@ def magnitude(count: int | None) -> str:
     return f"{count / 1e3:.0f} k" if count >= 1000 else str(count)
 
 
+def megabytes(count: int | None) -> str:
+    """Write a size in bytes as ``44.7 MB``, unknown as a dash."""
+    return "–" if count is None else f"{count / 1e6:.1f} MB"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write milliseconds as ``7.3 ms``, unknown as a dash."""
+    return "–" if value is None else f"{value:.1f} ms"
+
+
 def duration(seconds: float | None) -> str:
     """Write seconds as ``48 s``, ``12:05 min`` or ``3:07 h``, unknown as a dash."""
     if seconds is None or seconds < 0:
@@ -84,11 +99,3 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours}:{minutes_left:02d} h"
     return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
-
-
-def _meaning(value: str | None) -> float | str | None:
-    """Let ``1e-4`` and ``0.0001`` be the same."""
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return value

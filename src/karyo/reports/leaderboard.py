@@ -1,138 +1,133 @@
-"""The runs of a sweep side by side, best first.
+"""Settings side by side, best first: for the terminal, for other programs and for reading.
 
 The order is that of the *validation* accuracy. The test accuracy stands beside it, with its interval, but never
-decides: a run chosen by the test set has a test accuracy that is too good.
+decides: a setting chosen by the test set has a test accuracy that is too good.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from karyo.evaluation.measure import Estimate
 from karyo.files import write_beside
-from karyo.reports.fields import (
-    differing_settings,
-    duration,
-    estimate_at,
-    magnitude,
-    number_at,
-    percent,
-    percent_with_interval,
-    settings_of,
-    text_at,
-)
+from karyo.reports.comparing.result import STATUSES, Board, Comparison, Contender, Mean
+from karyo.reports.fields import duration, magnitude, megabytes, milliseconds, percent, percent_with_interval
 
-_STATUS_ORDER = {"finished": 0, "running": 1, "interrupted": 1, "unknown": 2, "failed": 3}
 _STATUS_STYLE = {"finished": "green", "failed": "bold red"}
 _CSV_COLUMNS = (
+    "repetitions",
+    "finished",
     "validation_accuracy",
+    "validation_accuracy_low",
+    "validation_accuracy_high",
     "test_accuracy",
     "test_accuracy_low",
     "test_accuracy_high",
     "test_macro_f1",
     "parameters",
+    "checkpoint_bytes",
     "seconds",
+    "seconds_per_epoch",
+    "latency_ms",
     "status",
     "error",
     "directory",
 )
-_TABLE_COLUMNS = ("validation", "test accuracy (95 % interval)", "macro-F1", "parameters", "time", "status")
-
-_NARROW_COLUMNS = ("valid.\n%", "test %\n(95 % interval)", "F1\n%", "weights", "time")
-# "finished" in one line; settings fold at this width at the earliest.
-_FOLDED_WIDTH = 8
+# "finished" in one line.
+_STATUS_WIDTH = 8
+# Settings fold at this width at the earliest: "optimizer" in one line.
+_SETTING_WIDTH = 9
+# Between two columns of a terminal's table.
+_GAP = 2
+# Characters beside the status from which errors are told in the table; folded into less nobody could read them.
+_ERROR_ROOM = 24
+_EMPTY = Board("", "", ("run",), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One run; None where its record does not say.
+class _Column:
+    """A column of numbers.
 
     Attributes:
-        rank: 1 for the best validation accuracy, equals share a rank; None if the run has not finished.
-        settings: Values of the settings that differ among the runs; "" where the run does not set one.
-        validation_accuracy: 0..1.
-        test_accuracy: 0..1 with its 95 % interval.
-        macro_f1: On the test set, 0..1.
-        parameters: Trained weights of the network.
-        seconds: From start to end.
-        status: ``finished``, ``failed``, ``interrupted``, ``running`` or ``unknown``.
-        error: Last line of the error; "" if there was none.
-        directory: Of the run.
+        title: Over the column of a document.
+        narrow: Over the column of a terminal's table, on two lines, with the unit.
+        cell: Writes a contender's value, the unit included; a dash where it is unknown.
+        rank: Which columns a narrow terminal keeps: 0 always, the others from 1 on while there is room.
+        silent: Cells that say nothing; a column of nothing else is left out in a terminal, unless its rank is 0.
     """
 
-    rank: int | None
-    settings: tuple[str, ...]
-    validation_accuracy: float | None
-    test_accuracy: Estimate
-    macro_f1: float | None
-    parameters: int | None
-    seconds: float | None
-    status: str
-    error: str
-    directory: str
+    title: str
+    narrow: str
+    cell: Callable[[Contender], str]
+    rank: int
+    silent: tuple[str, ...] = ("–",)
+
+
+_COLUMNS = (
+    _Column("runs", "\nruns", lambda it: _runs(it), 1, ("1",)),
+    _Column("validation", "valid.\n%", lambda it: percent(it.validation.value), 0),
+    _Column("95 % interval", "95 % in-\nterval", lambda it: _interval(it.validation), 7),
+    _Column("test accuracy (95 % interval)", "test %\n(95 % interval)", lambda it: _with_interval(it.test), 0),
+    _Column("macro-F1", "F1\n%", lambda it: percent(it.macro_f1.value), 8),
+    _Column("parameters", "\nweights", lambda it: magnitude(it.parameters), 3),
+    _Column("size", "size\nMB", lambda it: megabytes(it.checkpoint_bytes), 6),
+    _Column("time", "\ntime", lambda it: duration(it.seconds), 2),
+    _Column("per epoch", "per\nepoch", lambda it: _seconds(it.seconds_per_epoch), 4),
+    _Column("latency", "latency\nms", lambda it: milliseconds(it.latency_ms), 5),
+)
 
 
 class Leaderboard:
-    """Runs in order: finished ones by validation accuracy, then those under way or interrupted, failed ones last.
+    """Contenders in order: finished ones by validation accuracy, then those under way or stopped, failed ones last.
 
     Args:
-        records: Contents of ``summary.json`` of each run. Every key may be missing or hold nonsense (a run may have
-            died while starting); what is missing stays blank.
+        comparison: Of any runs; one table for each of its boards.
 
     Attributes:
-        settings: Names of the settings that differ among the runs; ``("run",)`` if none does.
-        rows: One per run; none if there are no records.
+        boards: Its boards; an empty one if there are no runs.
     """
 
-    def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
-        names = differing_settings(records)
-        finished = [accuracy for record in records if (accuracy := _ranked_accuracy(record)) is not None]
-        self.settings: tuple[str, ...] = names or ("run",)
-        self.rows: tuple[Row, ...] = tuple(sorted((_row(record, names, finished) for record in records), key=_order))
+    def __init__(self, comparison: Comparison) -> None:
+        self.boards: tuple[Board, ...] = comparison.boards or (_EMPTY,)
 
-    def as_table(self) -> Table:
-        """Give the leaderboard for the terminal; the best run is bold."""
-        title = "Leaderboard, best validation accuracy first"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-        lines = [_cells(row) for row in self.rows]
-        # Numbers are never cut; a narrow terminal folds the names and the errors instead.
-        table.add_column("#", justify="right", no_wrap=True)
-        for place, name in enumerate(self.settings, start=1):
-            longest = max((len(line[place]) for line in lines), default=0)
-            table.add_column(Text(name), overflow="fold", min_width=min(longest, _FOLDED_WIDTH))
-        for name in _NARROW_COLUMNS:
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("status", overflow="fold", min_width=_FOLDED_WIDTH)
-        for row, line in zip(self.rows, lines, strict=True):
-            # The percent signs of the numbers stand in the headers.
-            cells = [Text(cell) for cell in [*line[:-6], *(cell.replace(" %", "") for cell in line[-6:-1]), line[-1]]]
-            cells[-1].stylize(_STATUS_STYLE.get(row.status, "yellow"))
-            table.add_row(*cells, style="bold" if row.rank == 1 else None)
-        return table
+    def as_tables(self, width: int = 120) -> list[Table]:
+        """Give a table for each board for the terminal; the best contender is bold.
+
+        Args:
+            width: Characters that there is room for. Columns are left out where they do not fit, the least important
+                first. Numbers are never cut, names and errors are folded; errors are left out where they would have to
+                be folded into a few letters a line.
+        """
+        return [_table(board, width) for board in self.boards]
 
     def as_csv(self) -> str:
         """Give the leaderboard for other programs: plain numbers (shares 0..1, seconds), blank where unknown."""
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["rank", *self.settings, *_CSV_COLUMNS])
-        writer.writerows(_csv_cells(row) for row in self.rows)
+        names = list(dict.fromkeys(name for board in self.boards for name in board.names))
+        writer.writerow(["board", "rank", *names, *_CSV_COLUMNS])
+        for number, board in enumerate(self.boards, start=1):
+            for contender in board.contenders:
+                settings = [contender.values.get(name, "") for name in names]
+                writer.writerow([number, contender.rank, *settings, *_csv_cells(contender)])
         return text.getvalue()
 
     def as_markdown(self) -> str:
-        """Give the leaderboard as a Markdown table."""
-        header = ["rank", *self.settings, *_TABLE_COLUMNS]
-        left = {*self.settings, "status"}
-        rule = [":--" if name in left else "--:" for name in header]
-        lines = [header, rule, *(_cells(row) for row in self.rows)]
-        return "".join("| " + " | ".join(_markdown_safe(cell) for cell in line) + " |\n" for line in lines)
+        """Give the leaderboard as Markdown tables, under a heading each if there are several."""
+        tables = [_markdown_table(board) for board in self.boards]
+        if len(tables) == 1:
+            return tables[0]
+        heads = [f"## {_markdown_safe(board.title)}\n\n" for board in self.boards]
+        return "\n".join(head + table for head, table in zip(heads, tables, strict=True))
 
     def write(self, directory: str | Path) -> None:
         """Write ``leaderboard.csv`` and ``leaderboard.md``, each whole or not at all.
@@ -149,68 +144,127 @@ class Leaderboard:
             write_beside(Path(directory) / name, partial(Path.write_bytes, data=content))
 
 
-def _row(record: Mapping[str, Any], names: Sequence[str], finished: Iterable[float]) -> Row:
-    """Take from a record what the leaderboard shows."""
-    accuracy = _ranked_accuracy(record)
-    settings = settings_of(record)
-    directory = text_at(record, "directory")
-    parameters = number_at(record, "parameters")
-    error_lines = text_at(record, "error").strip().splitlines()
-    return Row(
-        rank=None if accuracy is None else 1 + sum(other > accuracy for other in finished),
-        settings=tuple(settings.get(name, "") for name in names) or (text_at(record, "name") or Path(directory).name,),
-        validation_accuracy=number_at(record, "validation", "accuracy"),
-        test_accuracy=estimate_at(record, "test", "accuracy"),
-        macro_f1=estimate_at(record, "test", "macro_f1").value,
-        parameters=None if parameters is None else round(parameters),
-        seconds=number_at(record, "seconds"),
-        status=text_at(record, "status") or "unknown",
-        error=error_lines[-1].strip() if error_lines else "",
-        directory=directory,
-    )
+def _table(board: Board, width: int) -> Table:
+    title = "Leaderboard, best validation accuracy first" + (f"\n{board.title}" if board.title else "")
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    settings = {name: [contender.values.get(name, "") for contender in board.contenders] for name in board.names}
+    widths = {name: _folded([name, *cells]) for name, cells in settings.items()}
+    room = width - 3 - _GAP - sum(wide + _GAP for wide in widths.values()) - _STATUS_WIDTH
+    columns, room = _fitting(board, room)
+    table.add_column("\n#", justify="right", no_wrap=True)
+    for name, wide in widths.items():
+        table.add_column(Text(f"\n{name}"), overflow="fold", min_width=wide)
+    for column in columns:
+        table.add_column(column.narrow, justify="right", no_wrap=True)
+    table.add_column("\nstatus", overflow="fold", min_width=_STATUS_WIDTH)
+    for row, contender in enumerate(board.contenders):
+        texts = [_rank(contender), *(cells[row] for cells in settings.values())]
+        # The signs of the units stand in the headers.
+        texts += [_without_unit(column.cell(contender)) for column in columns]
+        status = _status(contender) if room >= _ERROR_ROOM else _short_status(contender)
+        style = "bold" if contender.rank == 1 else None
+        table.add_row(*map(Text, texts), Text(status, style=_STATUS_STYLE.get(contender.status, "yellow")), style=style)
+    return table
 
 
-def _ranked_accuracy(record: Mapping[str, Any]) -> float | None:
-    """Give the validation accuracy of a run that takes part: one that finished."""
-    return number_at(record, "validation", "accuracy") if text_at(record, "status") == "finished" else None
+def _fitting(board: Board, room: int) -> tuple[list[_Column], int]:
+    """Choose the columns that say something and fit: those that must stand, then others by their importance.
+
+    Returns:
+        The columns in their order, and the characters that are left.
+    """
+    chosen: list[_Column] = []
+    for column in sorted(_COLUMNS, key=lambda column: column.rank):
+        cells = [_without_unit(column.cell(contender)) for contender in board.contenders]
+        wide = _GAP + max(map(cell_len, [*cells, *column.narrow.split("\n")]))
+        says_something = any(cell not in column.silent for cell in cells)
+        if column.rank == 0 or (says_something and wide <= room):
+            chosen.append(column)
+            room -= wide
+    return [column for column in _COLUMNS if column in chosen], room
 
 
-def _order(row: Row) -> tuple[int, float, tuple[str, ...], str]:
-    """Sort key; equals stand in the order of their settings, so that the table never depends on the file system."""
-    accuracy = -1.0 if row.validation_accuracy is None else row.validation_accuracy
-    return _STATUS_ORDER.get(row.status, 2), -accuracy, row.settings, row.directory
+def _markdown_table(board: Board) -> str:
+    header = ["rank", *board.names, *(column.title for column in _COLUMNS), "status"]
+    left = {*board.names, "status"}
+    rule = [":--" if name in left else "--:" for name in header]
+    rows = [
+        [
+            _rank(contender),
+            *(contender.values.get(name, "") for name in board.names),
+            *(column.cell(contender) for column in _COLUMNS),
+            _status(contender),
+        ]
+        for contender in board.contenders
+    ]
+    return "".join("| " + " | ".join(map(_markdown_safe, line)) + " |\n" for line in [header, rule, *rows])
 
 
-def _cells(row: Row) -> list[str]:
-    """Give a run as people read it."""
+def _csv_cells(contender: Contender) -> list[str | int | float | None]:
+    """Give a contender as programs read it; None becomes a blank."""
     return [
-        "–" if row.rank is None else str(row.rank),
-        *row.settings,
-        percent(row.validation_accuracy),
-        percent_with_interval(row.test_accuracy),
-        percent(row.macro_f1),
-        magnitude(row.parameters),
-        duration(row.seconds),
-        f"{row.status}: {row.error}" if row.error else row.status,
+        len(contender.runs),
+        len(contender.finished),
+        contender.validation.value,
+        contender.validation.low,
+        contender.validation.high,
+        contender.test.value,
+        contender.test.low,
+        contender.test.high,
+        contender.macro_f1.value,
+        contender.parameters,
+        contender.checkpoint_bytes,
+        contender.seconds,
+        contender.seconds_per_epoch,
+        contender.latency_ms,
+        contender.status,
+        contender.error,
+        str(contender.best_run.directory),
     ]
 
 
-def _csv_cells(row: Row) -> list[str | int | float | None]:
-    """Give a run as programs read it; None becomes a blank."""
-    return [
-        row.rank,
-        *row.settings,
-        row.validation_accuracy,
-        row.test_accuracy.value,
-        row.test_accuracy.low,
-        row.test_accuracy.high,
-        row.macro_f1,
-        row.parameters,
-        row.seconds,
-        row.status,
-        row.error,
-        row.directory,
-    ]
+def _rank(contender: Contender) -> str:
+    return "–" if contender.rank is None else str(contender.rank)
+
+
+def _runs(contender: Contender) -> str:
+    """Say how many repetitions are behind the means: ``3``, or ``2 of 3`` where other contenders have more."""
+    count = len(contender.finished)
+    return str(count) if count == contender.expected else f"{count} of {contender.expected}"
+
+
+def _status(contender: Contender) -> str:
+    """Say what became of the repetitions, and why some failed."""
+    counts = Counter(run.status for run in contender.runs)
+    text = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    text = contender.status if len(counts) == 1 else text
+    return f"{text}: {contender.error}" if contender.error else text
+
+
+def _short_status(contender: Contender) -> str:
+    return contender.status if len({run.status for run in contender.runs}) == 1 else "partly"
+
+
+def _with_interval(mean: Mean) -> str:
+    return percent_with_interval(Estimate(mean.value, mean.low, mean.high))
+
+
+def _interval(mean: Mean) -> str:
+    if mean.low is None or mean.high is None:
+        return "–"
+    return f"{100 * mean.low:.1f}–{100 * mean.high:.1f}"
+
+
+def _seconds(value: float | None) -> str:
+    return f"{value:.1f} s" if value is not None and value < 10 else duration(value)
+
+
+def _without_unit(cell: str) -> str:
+    return cell.replace(" %", "").removesuffix(" MB").removesuffix(" ms")
+
+
+def _folded(cells: Sequence[str]) -> int:
+    return min(max(map(cell_len, cells), default=0), _SETTING_WIDTH)
 
 
 def _markdown_safe(cell: str) -> str:

@@ -1,6 +1,9 @@
-"""Finding the records that runs left behind."""
+"""Finding what runs left behind: their records and their epochs."""
 
+import csv
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +12,31 @@ from karyo.errors import SettingsError
 RECORD_NAME = "summary.json"
 """Name of a run's record in its directory."""
 
+EPOCHS_NAME = "epochs.csv"
+"""Name of the table of its epochs."""
 
-def read_records(root: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Read every run's record below a directory.
+SET_ASIDE = "outdated"
+"""Directory below a sweep's that keeps runs which no longer count."""
+
+
+def read_records(*roots: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Read every run's record below directories, once even where they lie in one another or are given twice.
+
+    Left out are directories named ``outdated`` and hidden ones, unless they are themselves given.
 
     Args:
-        root: A sweep's directory, or any directory above runs.
+        roots: Sweeps' directories, runs', or any above them.
 
     Returns:
         The records, in the order of their paths, each with ``directory`` set to where it was found (runs are moved and
         copied); and one sentence for each record that could not be read.
 
     Raises:
-        SettingsError: If ``root`` is no directory.
+        SettingsError: If a root is no directory.
     """
-    root = Path(root)
-    if not root.is_dir():
-        raise SettingsError(f"there is no directory {root} to look for runs in; give one below multirun/ or logs/")
     records: list[dict[str, Any]] = []
     problems: list[str] = []
-    for path in sorted(root.rglob(RECORD_NAME)):
+    for path in find_records(*roots):
         try:
             records.append(_read_record(path) | {"directory": str(path.parent)})
         except OSError as error:
@@ -36,6 +44,65 @@ def read_records(root: str | Path) -> tuple[list[dict[str, Any]], list[str]]:
         except (ValueError, RecursionError) as error:
             problems.append(f"{path} is no run record: {error}; the run is left out.")
     return records, problems
+
+
+def find_records(*roots: str | Path) -> list[Path]:
+    """Find the records that :func:`read_records` would read, readable or not.
+
+    Raises:
+        SettingsError: If a root is no directory.
+    """
+    found: dict[Path, Path] = {}
+    for root in map(Path, roots):
+        if not root.is_dir():
+            raise SettingsError(f"there is no directory {root} to look for runs in; give one below multirun/ or logs/")
+        for path in sorted(_walk(root)):
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def read_epochs(directory: Path) -> tuple[tuple[dict[str, float], ...], str]:
+    """Read a run's ``epochs.csv`` as far as it can be read.
+
+    Args:
+        directory: The run's.
+
+    Returns:
+        A row for each epoch with the columns that hold numbers, NaN among them; and a sentence on what was damaged, ""
+        if nothing was. A missing file has no rows and is no damage: a run that fails early has none.
+    """
+    path = directory / EPOCHS_NAME
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = [_numbers(row) for row in csv.DictReader(lines)]
+    except FileNotFoundError:
+        return (), ""
+    except (OSError, ValueError, csv.Error) as error:
+        return (), f"{path} cannot be read: {error}; the run is compared without its epochs."
+    whole = tuple(row for row in rows if "epoch" in row and len(row) > 1)
+    if len(whole) == len(rows) and rows:
+        return whole, ""
+    if not whole:
+        return (), f"{path} holds no epochs; the run is compared without them."
+    return whole, f"{path} is damaged: {len(rows) - len(whole)} of its {len(rows)} rows are left out."
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    for directory, below, names in os.walk(root):
+        below[:] = [name for name in below if name != SET_ASIDE and not name.startswith(".")]
+        if RECORD_NAME in names or RECORD_NAME in below:
+            yield Path(directory) / RECORD_NAME
+
+
+def _numbers(row: dict[str | Any, str | Any]) -> dict[str, float]:
+    """Give the cells that hold a number."""
+    numbers = {}
+    for name, text in row.items():
+        try:
+            numbers[name] = float(text)
+        except (TypeError, ValueError):
+            continue
+    return numbers
 
 
 def _read_record(path: Path) -> dict[str, Any]:

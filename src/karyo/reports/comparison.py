@@ -1,0 +1,42 @@
+"""Runs side by side: which settings are best, by how much, and whether the difference is real."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from karyo.reports.comparing.boards import arrange
+from karyo.reports.comparing.duels import fight
+from karyo.reports.comparing.gather import gather
+from karyo.reports.comparing.result import Board, Comparison, Contender, Duel, Mean, RunResult
+
+__all__ = ["Board", "Comparison", "Contender", "Duel", "Mean", "RunResult", "compare"]
+
+
+def compare(roots: Sequence[str | Path], seed: int = 0) -> Comparison:
+    """Compare all runs below directories.
+
+    Settings are chosen by their validation accuracy; only ones on the same images, split in the same way, are ranked
+    together, the others stand side by side. What is damaged is reported, and the rest compared.
+
+    Args:
+        roots: Sweeps' directories, runs', or any above them, in any number and nesting.
+        seed: Of the bootstrap in the duels; same seed, same intervals.
+
+    Returns:
+        The comparison; without any board if there are no runs.
+
+    Raises:
+        SettingsError: If a root is no directory.
+    """
+    runs, problems = gather(roots)
+    boards = []
+    for arranged in arrange(runs):
+        board, unusable = fight(arranged, seed)
+        boards.append(board)
+        problems += unusable
+    return Comparison(
+        boards=tuple(boards),
+        failed=tuple(run for run in runs if run.status == "failed"),
+        unfinished=tuple(run for run in runs if run.status not in ("finished", "failed")),
+        problems=tuple(dict.fromkeys(problems)),
+        sources=tuple(map(str, roots)),
+    )
