@@ -1,7 +1,10 @@
 """Sweeps that are launched again: after they ended, after they died, with more values, with something else changed."""
 
+import contextlib
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -216,6 +219,18 @@ def test_a_name_may_be_in_any_script(run: Run) -> None:
     assert len(records(Path("multirun/Zürich-2026"))) == 1
 
 
+def test_the_grid_of_the_report_is_one_word(run: Run) -> None:
+    # A batch of nothing fails before anything is read: what matters here is which runs there are.
+    result = run("train", "-m", "experiment=report_grid", "batch_size=0", "sweep=one")
+    assert result.code == 1
+    assert "45 jobs: 45 new" in result.out
+    made = records(SWEEP).values()
+    assert len({(record["model"], record["optimizer"], record["lr"]) for record in made}) == 45
+    assert {record["model"] for record in made} >= {"resnet18", "inception_v3_chu"}
+    less = run("train", "-m", "experiment=report_grid", "batch_size=0", "model=resnet18", "lr=1e-4,1e-5", "sweep=one")
+    assert "6 jobs: 3 new, 3 failed" in less.out
+
+
 def launch(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     """Start a sweep in a process of its own, in a session of its own so that it can be killed as a whole."""
     command = [sys.executable, str(TRAIN), "-m", *TINY, "sweep=one", *arguments]
@@ -235,6 +250,29 @@ def wait_for_epoch(sweep: Path, name: str = "*", epochs: int = 2) -> dict[str, A
                 return dict(record)
         time.sleep(0.05)
     raise AssertionError("no run came that far")
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_one_display_of_the_whole(tmp_path: Path) -> None:
+    command = [sys.executable, str(TRAIN), "-m", *TINY, "lr=1e-2,1e-3,-1", "sweep=one"]
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        # The system's word for "all have left" is an error.
+        with contextlib.suppress(OSError):
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 1
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert "0 of 3 done, 1 running" in text
+    assert re.search(r"epoch [12]/2 +lr=0.01, validation \d", text)
+    assert re.search(r"best so far \d+\.\d % validation: lr=0.01", text)
+    assert re.search(r"about \d+ s left", text)
+    assert "[3/3] lr=-1: failed: lr=-1 cannot be" in text
+    assert "images, split by" not in text, "what a run prints belongs into its directory"
 
 
 @pytest.mark.slow
@@ -284,7 +322,12 @@ def test_ctrl_c_ends_a_sweep_with_what_there_is(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_joblib_shares_out_cores_and_gpus_and_survives_a_killed_worker(tmp_path: Path) -> None:
-    engine = ("hydra/launcher=joblib", "hydra.launcher.engine.gpus=[0]", "hydra.launcher.engine.jobs_per_gpu=2")
+    engine = (
+        "hydra/launcher=joblib",
+        "hydra.launcher.engine.gpus=[0]",
+        "hydra.launcher.engine.jobs_per_gpu=2",
+        "hydra.launcher.engine.threads=1",
+    )
     process = launch(tmp_path, "lr=1e-2,3e-3,1e-3", "epochs=12", *engine)
     victim = wait_for_epoch(tmp_path / SWEEP)
     os.kill(victim["process"], signal.SIGKILL)
@@ -313,7 +356,7 @@ def test_a_job_that_always_dies_is_given_up_and_the_others_finish(tmp_path: Path
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     deadly = ("+callbacks.deadly._target_=deadly.Deadly", "+callbacks.deadly.lr=${lr}")
-    engine = ("hydra/launcher=joblib", "hydra.launcher.engine.n_jobs=2")
+    engine = ("hydra/launcher=joblib", "hydra.launcher.engine.n_jobs=2", "hydra.launcher.engine.threads=1")
     command = [sys.executable, str(TRAIN), "-m", *TINY, "sweep=one", "lr=1e-2,3e-3,1e-3", *deadly, *engine]
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False

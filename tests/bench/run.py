@@ -15,7 +15,19 @@ from machine import describe
 from report import page, screen_table
 from rich.console import Console
 
-MEASURES = ("startup", "drawing", "loader", "memory", "folder_peer", "epoch", "gpu", "crops", "straightening")
+MEASURES = (
+    "startup",
+    "drawing",
+    "loader",
+    "memory",
+    "folder_peer",
+    "epoch",
+    "gpu",
+    "crops",
+    "straightening",
+    "sweeps",
+    "comparing",
+)
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _BUSY = 0.5
 

@@ -130,16 +130,21 @@ def do_all(engine: Engine, jobs: Sequence[Planned]) -> None:
     while pending:
         for batch in _batches(engine, pending, deaths):
             engine.run([planned.job for planned in batch])
-            for planned in batch:
-                after = planned.looked_at_again()
-                deaths[planned.job.name] += after.state is State.UNFINISHED
+            deaths.update(_dead(engine, batch))
         pending = [after for planned in pending if (after := planned.looked_at_again()).pending]
-        given_up = [planned for planned in pending if deaths[planned.job.name] >= _DEATHS]
-        for planned in given_up:
-            _record_death(planned.job)
-        pending = [planned for planned in pending if planned not in given_up]
         for planned in pending:
-            deaths[planned.job.name] += planned.state is State.NEW and not deaths[planned.job.name]
+            if deaths[planned.job.name] >= _DEATHS:
+                _record_death(planned.job)
+        pending = [planned for planned in pending if deaths[planned.job.name] < _DEATHS]
+
+
+def _dead(engine: Engine, batch: Sequence[Planned]) -> list[str]:
+    """Name the jobs of a batch whose process died; where processes share their fate, those that had begun."""
+    left = [after for planned in batch if (after := planned.looked_at_again()).pending]
+    begun_ones = [planned for planned in left if planned.state is State.UNFINISHED]
+    # Where none had begun, it is one of those that were about to.
+    suspects = begun_ones if engine.shares_fate and begun_ones else left
+    return [planned.job.name for planned in suspects]
 
 
 def _batches(engine: Engine, pending: Sequence[Planned], deaths: Counter[str]) -> list[list[Planned]]:
@@ -152,6 +157,8 @@ def _batches(engine: Engine, pending: Sequence[Planned], deaths: Counter[str]) -
 
 def _record_death(job: SweepJob) -> None:
     record = begun(job.directory)
+    # It may have died before it had a record.
+    record.content = {"name": job.name, "key": job.key, "overrides": list(job.overrides)} | record.content
     error = KaryoError(
         f"its process died {_DEATHS} times without a word, perhaps for lack of memory; see {job.directory}/output.log."
     )

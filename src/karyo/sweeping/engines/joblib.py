@@ -25,9 +25,6 @@ class JoblibEngine:
         jobs_per_gpu: Jobs that share a GPU.
         gpus: Numbers of the GPUs to use; None for all that there are.
         threads: Cores per job; None for an equal share.
-
-    Raises:
-        SettingsError: If a number is not above 0, or more jobs are wanted than the GPUs have room for.
     """
 
     # When one worker is killed, joblib ends the others too.
@@ -40,15 +37,17 @@ class JoblibEngine:
         gpus: Sequence[int] | None = None,
         threads: int | None = None,
     ) -> None:
-        for name, value in (("n_jobs", n_jobs), ("jobs_per_gpu", jobs_per_gpu), ("threads", threads)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise SettingsError(f"hydra.launcher.engine.{name}={value} cannot be; it is a whole number above 0.")
         self._wanted, self._threads = n_jobs, threads
         self._gpus = None if gpus is None else tuple(map(str, gpus))
         self._jobs_per_gpu = jobs_per_gpu
 
     def run(self, jobs: list[SweepJob]) -> None:
-        """Do all jobs; see :class:`karyo.sweeping.job.Engine`."""
+        """Do all jobs; see :class:`karyo.sweeping.job.Engine`.
+
+        Raises:
+            SettingsError: If a number is not above 0, or more jobs are wanted than the GPUs have room for.
+        """
+        self._check()
         # joblib's own pool, and not its Parallel, which does a single job in this process: it might die of it.
         from joblib.externals.loky import get_reusable_executor
         from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -68,6 +67,12 @@ class JoblibEngine:
             except BaseException:
                 pool.shutdown(wait=True, kill_workers=True)
                 raise
+
+    def _check(self) -> None:
+        numbers = {"n_jobs": self._wanted, "jobs_per_gpu": self._jobs_per_gpu, "threads": self._threads}
+        for name, value in numbers.items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise SettingsError(f"hydra.launcher.engine.{name}={value} cannot be; it is a whole number above 0.")
 
     def _available_gpus(self) -> Sequence[str]:
         if self._gpus is not None:
