@@ -1,0 +1,63 @@
+"""A real browser for tests of pages: headless Chromium, driven by Playwright, cut off from any network but loopback."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def open_browser() -> Iterator[Any]:
+    """Start a browser and close it; skips the test where there is none."""
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("there is no Chromium to open the page in")
+    with driver.sync_playwright() as playwright:
+        # Without its sandbox it also runs as root, as in a container.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """A page in a tab of its own, which notes what goes wrong and what it asks for.
+
+    Args:
+        browser: From :func:`open_browser`.
+        address: Where to go.
+        width: Of the window, pixels.
+        dark: Whether the system asks for dark colours.
+
+    Attributes:
+        page: Playwright's page.
+        complaints: What the page wrote to the console, and its errors.
+        requests: Addresses asked for, the page's own left out.
+    """
+
+    def __init__(self, browser: Any, address: str, width: int = 1440, dark: bool = False) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+        self.page = context.new_page()
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(address)
+        self.requests = [url for url in self.requests if url != address and not url.startswith("data:")]
+
+    def column(self, table: str, number: int) -> list[str]:
+        """Read the first line of every visible cell of a table's column."""
+        cells = self.page.locator(f"{table} tbody tr:not([hidden]) > :nth-child({number})")
+        return [text.strip().split("\n")[0] for text in cells.all_inner_texts()]
+
+    def overflow(self) -> int:
+        """Give by how many pixels the page is wider than its window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
