@@ -1,6 +1,7 @@
 """Sweeps that are launched again: after they ended, after they died, with more values, with something else changed."""
 
 import contextlib
+import gc
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from conftest import TINY, Run
 
+from karyo.models.network import ChromosomeNetwork
 from karyo.training import identity
 from karyo.training.resume import claim
 
@@ -47,6 +49,16 @@ def test_the_same_sweep_again_does_nothing_and_more_values_only_what_is_new(run:
     assert "4 jobs: 3 new, 1 finished" in more.out
     assert len(records(SWEEP)) == 5
     assert {name: stamp for name, stamp in started(SWEEP).items() if name in before} == before
+
+
+def test_no_network_outlives_its_job(run: Run) -> None:
+    def networks() -> int:
+        gc.collect()
+        return sum(type(item) is ChromosomeNetwork for item in gc.get_objects())
+
+    before = networks()
+    assert run("train", "-m", *TINY, "seed=range(3)", "epochs=1", "sweep=one").code == 0
+    assert networks() <= before
 
 
 def test_a_job_is_its_settings_however_they_are_typed(run: Run) -> None:
