@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def test_the_same_sweep_again_does_nothing_and_more_values_only_what_is_new(run:
     assert {name: stamp for name, stamp in started(SWEEP).items() if name in before} == before
 
 
+@pytest.mark.slow
 def test_no_network_outlives_its_job(run: Run) -> None:
     def networks() -> int:
         gc.collect()
@@ -115,6 +117,7 @@ def test_runs_of_other_code_are_kept_aside_and_done_again(run: Run, monkeypatch:
     assert "1 of 1 runs finished" in again.out
 
 
+@pytest.mark.slow
 def test_the_digest_of_the_code_counts_code_and_not_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = Path(identity.__file__).parents[1]
     copied = tmp_path / "karyo"
@@ -137,6 +140,7 @@ def test_the_digest_of_the_code_counts_code_and_not_words(monkeypatch: pytest.Mo
     identity.code_digest.cache_clear()
 
 
+@pytest.mark.slow
 def test_other_images_are_another_run_beside_the_first(run: Run) -> None:
     settings = [setting for setting in TINY if not setting.startswith("data.source.cells")]
     command = ("train", "-m", *settings, "data=folders", "data.root=images", "epochs=1", "sweep=one")
@@ -190,17 +194,32 @@ def test_a_damaged_note_of_the_sweep_is_one_sentence(run: Run) -> None:
     assert "Traceback" not in again.err
 
 
-def test_a_run_that_another_launch_is_doing_is_left_to_it(run: Run) -> None:
+@pytest.mark.slow
+def test_a_run_that_another_launch_is_doing_is_left_to_it_until_it_dies(run: Run) -> None:
     run("train", "-m", *TINY, "lr=1e-2", "sweep=one")
     (name,) = records(SWEEP)
     record = SWEEP / name / "summary.json"
     content = json.loads(record.read_text())
     record.write_text(json.dumps(content | {"status": "running"}))
-    before = started(SWEEP)[name]
-    with claim(SWEEP / name):
-        again = run("train", "-m", *TINY, "lr=1e-2,1e-3", "sweep=one")
+    seen = []
+
+    def another_launch() -> None:
+        with claim(SWEEP / name):
+            held.set()
+            # It dies when this launch has done all the rest.
+            while not any(one["status"] == "finished" for one in records(SWEEP).values()):
+                time.sleep(0.05)
+            seen.append(json.loads(record.read_text())["status"])
+
+    held = threading.Event()
+    peer = threading.Thread(target=another_launch)
+    peer.start()
+    held.wait()
+    again = run("train", "-m", *TINY, "lr=1e-2,1e-3", "sweep=one")
+    peer.join()
     assert "2 jobs: 1 new, 1 being done by another launch" in again.out
-    assert started(SWEEP)[name] == before
+    assert seen == ["running"]
+    assert "2 of 2 runs finished" in again.out
 
 
 @pytest.mark.parametrize(
@@ -214,6 +233,9 @@ def test_a_run_that_another_launch_is_doing_is_left_to_it(run: Run) -> None:
         (("-m", "hydra/launcher=slrum"), "hydra/launcher=slrum is unknown; did you mean slurm"),
         (("-m", "hydra/launcher=joblib", "hydra.launcher.engine.n_jobs=0"), "n_jobs=0 cannot be"),
         (("-m", "hydra/launcher=joblib", "hydra.launcher.engine.n_job=2"), "n_job"),
+        (("-m", "hydra/launcher=joblib", "hydra.launcher.engine.gpus=0"), "gpus=0 cannot be"),
+        (("-m", "sweep.retry_failed=no"), "sweep.retry_failed=no cannot be"),
+        (("-m", "sweep=outdated"), "cannot be; a sweep's name"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(run: Run, arguments: tuple[str, ...], sentence: str) -> None:
@@ -225,21 +247,87 @@ def test_what_cannot_be_meant_is_one_sentence(run: Run, arguments: tuple[str, ..
     assert not list(Path().glob("*/*/*/summary.json"))
 
 
+def test_a_mistyped_setting_of_all_jobs_starts_none_and_keeps_the_name_free(run: Run) -> None:
+    mistaken = run("train", "-m", *TINY, "lr=1e-2,1e-3", "label_smoothing=7", "sweep=one")
+    assert mistaken.code == 2
+    assert mistaken.err.startswith("Error: label_smoothing=7 cannot be")
+    assert run("train", "-m", *TINY, "lr=1e-2", "label_smoothing=0.2", "sweep=one").code == 0
+
+
+@pytest.mark.slow
+def test_a_file_of_weights_is_what_it_holds(run: Run) -> None:
+    run("train", "-m", *TINY, "lr=1e-2,1e-3", "epochs=1", "sweep=first")
+    first, second = sorted(Path("multirun/first").glob("*/checkpoints/best.ckpt"))
+    shutil.copy(first, "a.ckpt")
+    shutil.copy(first, "b.ckpt")
+    run("train", "-m", *TINY, "lr=1e-2", "weights=a.ckpt", "sweep=one")
+    assert "1 job: 1 finished" in run("train", "-m", *TINY, "lr=1e-2", "weights=b.ckpt", "sweep=one").out
+    shutil.copy(second, "a.ckpt")
+    other = run("train", "-m", *TINY, "lr=1e-2", "weights=a.ckpt", "sweep=one")
+    assert "weights was" in other.err
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_begins_the_run_anew(run: Run) -> None:
+    run("train", "-m", *TINY, "lr=1e-2", "sweep=one")
+    (place,) = (path.parent for path in SWEEP.glob("*/summary.json"))
+    content = json.loads((place / "summary.json").read_text())
+    (place / "summary.json").write_text(json.dumps(content | {"status": "interrupted"}))
+    last = place / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    resumed = run("train", f"resume={place}")
+    assert resumed.code == 1
+    assert "last.ckpt is damaged" in resumed.err
+    assert "Traceback" not in resumed.err
+    again = run("train", "-m", *TINY, "lr=1e-2", "sweep=one")
+    assert "1 job: 1 to go on with" in again.out
+    assert "1 of 1 runs finished" in again.out
+    assert "the run begins anew" in (place / "output.log").read_text()
+
+
+def test_a_file_where_a_run_should_be_is_left_alone(run: Run) -> None:
+    SWEEP.mkdir(parents=True)
+    for name in ("lr-0.01", "lr-0.001"):
+        (SWEEP / name).write_text("a note")
+    result = run("train", "-m", *TINY, "lr=1e-2,1e-3", "sweep=one")
+    assert result.code == 0, result.out + result.err
+    assert "2 of 2 runs finished" in result.out
+    assert (SWEEP / "lr-0.01").read_text() == "a note"
+
+
+def test_two_folders_of_annotations_are_two_jobs(run: Run) -> None:
+    Path("spreads").mkdir()
+    settings = [setting for setting in TINY if not setting.startswith("data.source.cells")]
+    places = ("data=spreads", "data.source.images=spreads", "data.source.annotations=a,b")
+    result = run("train", "-m", *settings, *places, "sweep=one")
+    assert "2 jobs: 2 new" in result.out
+    assert "a does not exist" in result.out
+    assert "b does not exist" in result.out
+
+
+def test_the_flag_may_follow_settings(run: Run) -> None:
+    result = run("train", "epochs=1", "-m", *TINY[:-2], "bootstrap=20", "trainer.accelerator=cpu", "lr=1e-2,1e-3")
+    assert result.code == 0, result.err
+    assert "2 of 2 runs finished" in result.out
+
+
 def test_a_name_may_be_in_any_script(run: Run) -> None:
     result = run("train", "-m", *TINY, "lr=1e-2", "epochs=1", "sweep=Zürich-2026")
     assert result.code == 0, result.err
     assert len(records(Path("multirun/Zürich-2026"))) == 1
 
 
+@pytest.mark.slow
 def test_the_grid_of_the_report_is_one_word(run: Run) -> None:
-    # A batch of nothing fails before anything is read: what matters here is which runs there are.
-    result = run("train", "-m", "experiment=report_grid", "batch_size=0", "sweep=one")
+    # A device that does not exist fails before anything is read: what matters here is which runs there are.
+    result = run("train", "-m", "experiment=report_grid", "trainer.accelerator=abacus", "sweep=one")
     assert result.code == 1
     assert "45 jobs: 45 new" in result.out
     made = records(SWEEP).values()
     assert len({(record["model"], record["optimizer"], record["lr"]) for record in made}) == 45
     assert {record["model"] for record in made} >= {"resnet18", "inception_v3_chu"}
-    less = run("train", "-m", "experiment=report_grid", "batch_size=0", "model=resnet18", "lr=1e-4,1e-5", "sweep=one")
+    part = ("model=resnet18", "lr=1e-4,1e-5")
+    less = run("train", "-m", "experiment=report_grid", "trainer.accelerator=abacus", *part, "sweep=one")
     assert "6 jobs: 3 new, 3 failed" in less.out
 
 
@@ -317,6 +405,15 @@ def test_two_launches_at_once_share_the_work(tmp_path: Path) -> None:
     # Each run was begun once: a second beginning would have written a second file of events and of log lines.
     for place in (tmp_path / SWEEP).glob("*/output.log"):
         assert place.read_text().count("images, split by") == 1, place
+
+
+@pytest.mark.slow
+def test_two_launches_of_different_seeds_do_not_share_a_directory(tmp_path: Path) -> None:
+    both = [launch(tmp_path, "lr=1e-2,1e-3", "epochs=8", f"seed={seed}") for seed in (0, 1)]
+    outputs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    made = {(record["lr"], record["config"]["seed"], record["status"]) for record in records(tmp_path / SWEEP).values()}
+    assert made == {(lr, seed, "finished") for lr in (1e-2, 1e-3) for seed in (0, 1)}
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -55,6 +56,13 @@ class KaryoLauncher(Launcher):
         return returns
 
 
+class KaryoGrid(BasicSweeper):
+    """Hydra's grid of all combinations, composed once: the launcher finds what Hydra would check beforehand."""
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Leave it to the launcher, which composes every job before it starts the first."""
+
+
 # In the place of Hydra's own, which begins every sweep anew. The other launchers are files in conf/hydra/launcher; a
 # file of this name would be held to the fields of Hydra's.
 ConfigStore.instance().store(
@@ -64,5 +72,11 @@ ConfigStore.instance().store(
         "_target_": f"{__name__}.{KaryoLauncher.__name__}",
         "engine": {"_target_": "karyo.sweeping.engines.serial.SerialEngine"},
     },
+    provider="karyo",
+)
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="basic",
+    node={"_target_": f"{__name__}.{KaryoGrid.__name__}", "max_batch_size": None, "params": None},
     provider="karyo",
 )

@@ -12,6 +12,9 @@ from typing import Any
 REPETITIONS = ("seed", "data.seed", "data.fold", "data.split_seed")
 """Settings whose values are repetitions of one setting."""
 
+PLACES_OF_IMAGES = ("data.root", "data.source.root", "data.source.images", "data.source.annotations")
+"""Settings that say where images are; which images they are says their fingerprint."""
+
 # Which machine does the work, where files are, what is shown meanwhile: none of it makes another network.
 _CIRCUMSTANCES = (
     "hydra",
@@ -19,13 +22,10 @@ _CIRCUMSTANCES = (
     "resume",
     "logger",
     "callbacks.progress",
-    "data.root",
+    *PLACES_OF_IMAGES,
     "data.cache",
     "data.cache_dir",
     "data.num_workers",
-    "data.source.root",
-    "data.source.images",
-    "data.source.annotations",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.num_nodes",

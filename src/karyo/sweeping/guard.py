@@ -33,7 +33,7 @@ def admit(directory: Path, settings: Sequence[Settings]) -> None:
         SettingsError: If the sweep was begun with another base configuration; the message shows the difference.
         DataError: If ``sweep.json`` is damaged.
     """
-    with _alone(directory):
+    with alone(directory):
         before = _read(directory / FILE)
         now = _values(settings)
         if before:
@@ -89,8 +89,8 @@ def _shown(value: Any) -> str:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Let one launch at a time read and write the file."""
+def alone(directory: Path) -> Iterator[None]:
+    """Let one launch of a sweep at a time go on, the others wait; the hold ends with the process, however that dies."""
     with (directory / ".sweep-lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

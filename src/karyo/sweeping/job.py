@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import configure_log, run_job, setup_globals
+from hydra.core.utils import JobStatus, configure_log, run_job, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
@@ -66,7 +66,8 @@ def execute(job: SweepJob) -> None:
     """Do a job in this process; what it prints goes to ``output.log`` in its directory.
 
     Raises:
-        KeyboardInterrupt: On Ctrl-C; the run's record then says so. Any other failure is in its record.
+        KeyboardInterrupt: On Ctrl-C; the run's record then says so.
+        KaryoError: If nothing can be written. Any other failure is in the run's record.
     """
     # Only now: a process that merely hands jobs on needs no torch.
     from karyo.training.run import run_in_sweep
@@ -74,10 +75,9 @@ def execute(job: SweepJob) -> None:
     register_resolvers()
     setup_globals()
     Singleton.set_state(job.state)
-    job.directory.mkdir(parents=True, exist_ok=True)
     try:
         with _output_to(job.directory / OUTPUT):
-            run_job(
+            done = run_job(
                 hydra_context=job.context,
                 task_function=run_in_sweep,
                 config=job.config,
@@ -87,11 +87,14 @@ def execute(job: SweepJob) -> None:
     finally:
         # The job's log went to that file, which is closed now.
         configure_log(job.config.hydra.hydra_logging, job.config.hydra.verbose)
+    if done.status is JobStatus.FAILED:
+        _ = done.return_value  # raises what it was
 
 
 @contextmanager
 def _output_to(path: Path) -> Iterator[None]:
     """Send what Python prints to a file, at its end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     with (
         path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1) as output,

@@ -1,9 +1,7 @@
 """A launch of a sweep: planned, done in rounds until nothing is left to do, watched and reported."""
 
-import functools
 import json
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,17 @@ from hydra.core.utils import configure_log, filter_overrides, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from karyo.errors import KaryoError
-from karyo.sweeping.guard import admit
+from karyo.errors import SettingsError
+from karyo.sweeping.guard import admit, alone
 from karyo.sweeping.job import Engine, SweepJob
-from karyo.sweeping.plan import Plan, Planned, State, make_plan
+from karyo.sweeping.plan import Plan, State, make_plan
 from karyo.sweeping.report import report
+from karyo.sweeping.rounds import do_all
 from karyo.sweeping.watch import Part, watched
 from karyo.training.identity import deciding_settings
-from karyo.training.run import begun
-
-_DEATHS = 3
+from karyo.training.record import begun
+from karyo.training.resume import is_claimed
+from karyo.training.settings import check_all_values
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +38,7 @@ class Launch:
     def __init__(self, engine: Engine, context: HydraContext, config: DictConfig) -> None:
         self._engine, self._context, self._config = engine, context, config
         self._directory = Path(str(config.hydra.sweep.dir)).absolute()
+        self._fingerprints: dict[str, str] = {}
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], fixed: Sequence[str] | None = None, part: Part | None = None
@@ -59,17 +59,21 @@ class Launch:
         """
         setup_globals()
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
-        self._directory.mkdir(parents=True, exist_ok=True)
         names = distinguishing(job_overrides, fixed)
         configs = [(name, self._compose(overrides)) for name, overrides in zip(names, job_overrides, strict=True)]
+        if fixed is None:
+            refuse_if_none_can_work([config for _, config in configs])
+        self._directory.mkdir(parents=True, exist_ok=True)
         base = [self._compose(fixed)] if fixed is not None else [config for _, config in configs]
         admit(self._directory, [deciding_settings(config) for config in base])
-        plan = make_plan(self._directory, configs, self._job, _fingerprint)
+        with alone(self._directory):
+            plan = make_plan(self._directory, configs, self._job, self._fingerprint)
         self._announce(plan, quiet=fixed is not None)
         try:
             with watched(self._directory.name, plan, part):
                 do_all(self._engine, plan.jobs)
         except KeyboardInterrupt:
+            _note_interrupted(plan)
             report(self._directory)
             log.info(
                 "Stopped. Every finished epoch is saved; the same command with sweep=%s goes on.", self._directory.name
@@ -88,6 +92,16 @@ class Launch:
             config.hydra.sweep.subdir = directory.name
         return SweepJob(directory.name, directory, key, overrides, config, self._context, Singleton.get_state())
 
+    def _fingerprint(self, config: DictConfig) -> str:
+        """Give the fingerprint of a configuration's images; each set of images is read once."""
+        from karyo.training.build import build_data, build_preparation
+
+        images: Any = OmegaConf.to_container(config.data, resolve=True)
+        source = json.dumps([images.get("source"), images.get("on_bad_image")], sort_keys=True)
+        if source not in self._fingerprints:
+            self._fingerprints[source] = build_data(config, build_preparation(config)).fingerprint
+        return self._fingerprints[source]
+
     def _announce(self, plan: Plan, quiet: bool) -> None:
         for sentence in plan.set_aside:
             log.warning("%s", sentence)
@@ -100,6 +114,30 @@ class Launch:
         log.info("%s: %s%s: %s", self._directory, jobs, again, ", ".join(counts))
         if plan.count(State.FAILED):
             log.info("Failed runs are left as they are; sweep.retry_failed=true tries them again.")
+
+
+def refuse_if_none_can_work(configs: Sequence[DictConfig]) -> None:
+    """Refuse a grid in which no job has settings that can be meant: a mistyped one, rather than one bad corner.
+
+    Raises:
+        SettingsError: The first job's.
+    """
+    mistakes = []
+    for config in configs:
+        try:
+            check_all_values(config)
+        except SettingsError as error:
+            mistakes.append(error)
+    if mistakes and len(mistakes) == len(configs):
+        raise mistakes[0]
+
+
+def _note_interrupted(plan: Plan) -> None:
+    """Say in the records of jobs whose processes were ended with the launch that they were."""
+    for planned in plan.jobs:
+        record = begun(planned.job.directory)
+        if planned.pending and record.content.get("status") == "running" and not is_claimed(planned.job.directory):
+            record.interrupt(0.0)
 
 
 def distinguishing(job_overrides: Sequence[Sequence[str]], fixed: Sequence[str] | None = None) -> list[tuple[str, ...]]:
@@ -117,64 +155,3 @@ def distinguishing(job_overrides: Sequence[Sequence[str]], fixed: Sequence[str] 
     different = [tuple(one for one in overrides if one not in shared) for overrides in own]
     # A single job differs from no other.
     return different if any(different) else [tuple(overrides) for overrides in own]
-
-
-def do_all(engine: Engine, jobs: Sequence[Planned]) -> None:
-    """Do the pending ones of these jobs, again where a process died, until each has ended.
-
-    Where processes share their fate, those that died are done again one at a time, so that the culprit dies alone. A
-    job whose process has died three times is recorded as failed.
-    """
-    deaths: Counter[str] = Counter()
-    pending = [planned for planned in jobs if planned.pending]
-    while pending:
-        for batch in _batches(engine, pending, deaths):
-            engine.run([planned.job for planned in batch])
-            deaths.update(_dead(engine, batch))
-        pending = [after for planned in pending if (after := planned.looked_at_again()).pending]
-        for planned in pending:
-            if deaths[planned.job.name] >= _DEATHS:
-                _record_death(planned.job)
-        pending = [planned for planned in pending if deaths[planned.job.name] < _DEATHS]
-
-
-def _dead(engine: Engine, batch: Sequence[Planned]) -> list[str]:
-    """Name the jobs of a batch whose process died; where processes share their fate, those that had begun."""
-    left = [after for planned in batch if (after := planned.looked_at_again()).pending]
-    begun_ones = [planned for planned in left if planned.state is State.UNFINISHED]
-    # Where none had begun, it is one of those that were about to.
-    suspects = begun_ones if engine.shares_fate and begun_ones else left
-    return [planned.job.name for planned in suspects]
-
-
-def _batches(engine: Engine, pending: Sequence[Planned], deaths: Counter[str]) -> list[list[Planned]]:
-    if not engine.shares_fate:
-        return [list(pending)]
-    together = [planned for planned in pending if not deaths[planned.job.name]]
-    alone = [[planned] for planned in pending if deaths[planned.job.name]]
-    return [*([together] if together else []), *alone]
-
-
-def _record_death(job: SweepJob) -> None:
-    record = begun(job.directory)
-    # It may have died before it had a record.
-    record.content = {"name": job.name, "key": job.key, "overrides": list(job.overrides)} | record.content
-    error = KaryoError(
-        f"its process died {_DEATHS} times without a word, perhaps for lack of memory; see {job.directory}/output.log."
-    )
-    record.fail(0.0, error)
-
-
-@functools.cache
-def _fingerprint_of(source: str) -> str:
-    from karyo.training.build import build_data, build_preparation
-
-    config = OmegaConf.create(json.loads(source))
-    assert isinstance(config, DictConfig)
-    return build_data(config, build_preparation(config)).fingerprint
-
-
-def _fingerprint(config: DictConfig) -> str:
-    """Give the fingerprint of the images of a configuration; each set of images is read once."""
-    content: Any = OmegaConf.to_container(config, resolve=False)
-    return _fingerprint_of(json.dumps({name: content[name] for name in content if name != "hydra"}))

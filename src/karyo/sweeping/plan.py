@@ -17,13 +17,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from karyo.errors import DataError, KaryoError
-from karyo.identity import Settings, run_key
-from karyo.reports.fields import text_at
+from karyo.files import write_text
+from karyo.identity import PLACES_OF_IMAGES, Settings, run_key
+from karyo.reports.fields import text_at, value_at
 from karyo.sweeping.job import SweepJob
 from karyo.training.identity import code_digest, deciding_settings
 from karyo.training.locations import SUMMARY, job_directory
-from karyo.training.record import RunRecord
+from karyo.training.record import RunRecord, begun
 from karyo.training.resume import is_claimed
+
+KEY = ".key"
+"""File in a job's directory that says whose it is, from before the job has a record."""
 
 OUTDATED = "outdated"
 """Folder of a sweep for runs that no longer count; nothing is ever thrown away."""
@@ -87,7 +91,7 @@ def make_plan(
     make_job: Callable[[Path, str, tuple[str, ...], DictConfig], SweepJob],
     fingerprint: Callable[[DictConfig], str],
 ) -> Plan:
-    """Say what is to be done.
+    """Say what is to be done; a new job's directory is made, so that no other launch gives it to another job.
 
     Args:
         directory: The sweep's directory.
@@ -108,7 +112,8 @@ def make_plan(
         # The same settings over two folders of images are two jobs.
         identity = (key, _place_of_images(config))
         if identity not in jobs:
-            found, reasons = _find(config, known[key], fingerprint)
+            used = {planned.job.directory for planned in jobs.values()}
+            found, reasons = _find(config, [place for place in known[key] if place not in used], fingerprint)
             set_aside += reasons
             # What was moved aside leaves its name to the one that comes after it.
             taken = {path for path in taken if path.exists() or path not in known[key]}
@@ -124,12 +129,29 @@ def _known_runs(directory: Path) -> tuple[dict[str, list[Path]], list[str]]:
     """Find the runs below a sweep's directory by their keys; those with damaged records are moved aside."""
     runs: dict[str, list[Path]] = defaultdict(list)
     set_aside = []
-    for path in sorted(directory.glob(f"*/{SUMMARY}")):
-        try:
-            runs[text_at(RunRecord.read(path.parent).content, "key")].append(path.parent)
-        except DataError as error:
-            set_aside.append(f"{error} The run is done again; {_move_aside(path.parent)}")
+    for place in sorted({path.parent for name in (SUMMARY, KEY) for path in directory.glob(f"*/{name}")}):
+        damage = _damage(place)
+        if damage and not is_claimed(place):
+            set_aside.append(f"{damage} The run is done again; {_move_aside(place)}")
+        else:
+            runs[text_at(begun(place).content, "key") or _noted_key(place)].append(place)
     return runs, set_aside
+
+
+def _damage(place: Path) -> str:
+    """Say what is wrong with a run's record; "" if nothing is, or there is none yet."""
+    if not (place / SUMMARY).is_file():
+        return ""
+    try:
+        record = RunRecord.read(place).content
+    except DataError as error:
+        return str(error)
+    return "" if text_at(record, "status") else f"{place / SUMMARY} is damaged: it does not say how the run ended."
+
+
+def _noted_key(place: Path) -> str:
+    file = place / KEY
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
 
 
 def _find(
@@ -138,12 +160,12 @@ def _find(
     """Find the run of a job among those of its settings; runs of other code are moved aside."""
     set_aside: list[str] = []
     for place in candidates:
-        record = RunRecord.read(place).content
-        images = record.get("data", {}).get("fingerprint")
+        record = begun(place).content
+        images = value_at(record, "data", "fingerprint")
         # A run that never came to its images is of this job whatever they are.
         if images is not None and images != fingerprint(config):
             continue
-        if images is None or config.sweep.keep_outdated or record.get("code") == code_digest() or is_claimed(place):
+        if not record or config.sweep.keep_outdated or record.get("code") == code_digest() or is_claimed(place):
             return place, set_aside
         set_aside.append(f"{place.name} was made by other code and is done again; {_move_aside(place)}")
     return None, set_aside
@@ -164,7 +186,11 @@ def _new_directory(directory: Path, overrides: Sequence[str], key: str, taken: s
     """Name a new job after what was typed; where that name belongs to another, its key follows."""
     name = job_directory(overrides)
     names = [name, f"{name}_{key}", *(f"{name}_{key}_{number}" for number in range(2, len(taken) + 3))]
-    return next(directory / each for each in names if directory / each not in taken)
+    free = (directory / each for each in names if directory / each not in taken)
+    place = next(each for each in free if not each.exists())
+    place.mkdir(parents=True, exist_ok=True)
+    write_text(place / KEY, f"{key}\n")
+    return place
 
 
 def _state(place: Path) -> State:
@@ -186,7 +212,7 @@ def _reconsidered(state: State, config: DictConfig) -> State:
 
 def _place_of_images(config: DictConfig) -> str:
     try:
-        roots: Any = [OmegaConf.select(config, key) for key in ("data.root", "data.source.root", "data.source.images")]
+        roots: Any = [OmegaConf.select(config, key) for key in PLACES_OF_IMAGES]
     except OmegaConfBaseException:
         roots = []
     return json.dumps(roots, default=str)

@@ -30,14 +30,16 @@ _UNQUOTED = re.compile(r"[A-Za-z0-9/._+@%:-]*")
 
 def train() -> None:
     """Run `train`: one run, or with `-m` a sweep."""
-    sweeping = any(argument in ("-m", "--multirun") for argument in sys.argv[1:])
+    flags = [argument for argument in sys.argv[1:] if argument in ("-m", "--multirun")]
+    # Hydra's parser takes no settings after a flag that follows settings.
+    sys.argv[1:] = [*flags[:1], *(argument for argument in sys.argv[1:] if argument not in flags)]
     for place, argument in enumerate(sys.argv[1:], start=1):
         key, _, value = argument.partition("=")
         # Before Hydra makes the directory of whatever was mistyped.
         if key == "resume" and value not in ("", "null") and not (Path(value.strip("'\"")) / SUMMARY).is_file():
             _leave(f"resume={value} is not the directory of a run: it has no {SUMMARY}.", 2, False)
         if key in ("sweep", "sweep.name"):
-            sys.argv[place] = f"sweep.name={_sweep_name(value, sweeping)}"
+            sys.argv[place] = f"sweep.name={_sweep_name(value, bool(flags))}"
     run_application("train", _train)
 
 

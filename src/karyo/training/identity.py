@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,20 @@ from karyo.models.backbones import LIBRARIES
 
 # What decides the weights and the figures of a run; reports, commands and pages do not.
 _DECIDING = (
+    "chromosomes.py",
     "imaging",
     "data",
     "models",
+    "evaluation/bootstrap.py",
     "evaluation/measure.py",
     "evaluation/metrics.py",
     "evaluation/predict.py",
+    "evaluation/predictions.py",
     "training/build.py",
+    "training/checkpoints.py",
+    "training/epochs.py",
     "training/fit.py",
+    "training/settings.py",
 )
 # Fetching data and filling folders with them decide what lies on the disk, and that has a fingerprint of its own.
 _NOT_DECIDING = ("data/download", "data/cleaning.py", "data/output_folder.py", "data/folder_job.py")
@@ -68,7 +74,18 @@ def deciding_settings(config: DictConfig) -> Settings:
         resolved: Any = OmegaConf.to_container(OmegaConf.create(written), resolve=True)
     except OmegaConfBaseException:
         resolved = written
-    return settings_of_config(resolved)
+    settings = settings_of_config(resolved)
+    # A file of weights is what it holds, not what it is called.
+    if isinstance(path := settings.get("weights"), str) and Path(path).is_file():
+        settings["weights"] = _digest(path, Path(path).stat().st_mtime_ns)
+    return settings
+
+
+@lru_cache
+def _digest(path: str, changed: int) -> str:
+    """Give a digest of a file; ``changed`` makes a file that was written again another one."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _without_hydra(node: Any) -> Any:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from karyo.identity import PLACES_OF_IMAGES
+
 SUMMARY = "summary.json"
 """The run record's file in a run's directory."""
 
@@ -23,7 +25,7 @@ SWEEPS = "multirun"
 _LONGEST_NAME = 100
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]+")
 _PLAIN = re.compile(r"[A-Za-z0-9._]+=[A-Za-z0-9.+_-]+")
-_HIDDEN_KEYS = ("data.root", "data.source.root", "hydra.", "weights", "data.cache_dir")
+_HIDDEN_KEYS = (*PLACES_OF_IMAGES, "hydra.", "weights", "data.cache_dir")
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 
 
@@ -60,7 +62,8 @@ def _sweep_directory(name: str | None, now: str) -> str:
 
 def is_sweep_name(text: str) -> bool:
     """Tell whether a sweep can be called this: letters, digits and ``. _ + -``, at most 100."""
-    return _NAME.fullmatch(text) is not None
+    # A folder of this name holds what is never compared.
+    return _NAME.fullmatch(text) is not None and text != "outdated"
 
 
 def job_directory(overrides: Sequence[str]) -> str:

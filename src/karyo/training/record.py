@@ -100,6 +100,14 @@ class RunRecord:
         write_text(self.directory / SUMMARY, json.dumps(self.content, indent=2, ensure_ascii=False) + "\n")
 
 
+def begun(directory: Path) -> RunRecord:
+    """Give the record of a run that may have begun; an empty one where it has not, or left nothing that can be read."""
+    try:
+        return RunRecord.read(directory)
+    except KaryoError:
+        return RunRecord(directory)
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 

@@ -1,22 +1,22 @@
 """Going on with a run that was stopped, and keeping two processes out of one run directory."""
 
-import fcntl
-import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from karyo.errors import DataError, SettingsError
+from karyo.locks import is_taken, release, take
 from karyo.training.record import RunRecord
 
 ALLOWED = ("resume", "data.root", "data.num_workers", "data.cache", "data.cache_dir")
 """What may be given beside ``resume=``: where things are, never what the run is."""
 
-_TRIES, _PAUSE = 5, 0.05
+LOCK = ".lock"
+"""File in a run's directory that its process holds."""
 
 
 class BusyError(SettingsError):
@@ -56,6 +56,11 @@ def reopen(config: DictConfig, directory: Path) -> tuple[RunRecord, DictConfig]:
             )
         if key != "resume":
             OmegaConf.update(own, key, OmegaConf.select(config, key))
+    last = directory / "checkpoints" / "last.ckpt"
+    if record.content.get("status") != "finished" and last.exists() and not usable(last):
+        raise DataError(
+            f"{last} is damaged, so the run cannot go on; delete it, and the run begins anew under resume=."
+        )
     OmegaConf.update(own, "resume", str(config.resume))
     return record, own
 
@@ -70,33 +75,26 @@ def claim(directory: Path) -> Iterator[None]:
     """
     if not directory.is_dir():
         raise SettingsError(f"resume={directory}: there is no such directory.")
-    with (directory / ".lock").open("w") as handle:
-        if not _locked(handle):
-            raise BusyError(f"{directory} is in use: another process is training in it.")
+    lock = take(directory / LOCK)
+    if lock is None:
+        raise BusyError(f"{directory} is in use: another process is training in it.")
+    try:
         yield
-
-
-def _locked(handle: IO[str]) -> bool:
-    """Lock a file; a moment's patience for those who only look whether it is locked."""
-    for _ in range(_TRIES):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(_PAUSE)
-        else:
-            return True
-    return False
+    finally:
+        release(lock)
 
 
 def is_claimed(directory: Path) -> bool:
     """Tell whether some process, perhaps this one, holds a run directory now."""
-    try:
-        handle = (directory / ".lock").open("r")
-    except OSError:
+    return is_taken(directory / LOCK)
+
+
+def usable(checkpoint: Path) -> bool:
+    """Tell whether a checkpoint is there and whole: a file of zip's format, as all of them are, with its checksums."""
+    if not zipfile.is_zipfile(checkpoint):
         return False
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError):
+        return False

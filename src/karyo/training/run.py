@@ -20,8 +20,8 @@ from karyo.training.fit import LAST, Fitted, fit
 from karyo.training.identity import identity
 from karyo.training.outcome import conclude, print_outcome
 from karyo.training.pruning import PRUNED
-from karyo.training.record import RunRecord
-from karyo.training.resume import BusyError, claim, reopen
+from karyo.training.record import RunRecord, begun
+from karyo.training.resume import BusyError, claim, reopen, usable
 from karyo.training.settings import check_settings
 
 CONFIG_FILE = "config.yaml"
@@ -62,6 +62,9 @@ def run_in_sweep(config: DictConfig) -> None:
 
     Args:
         config: The composed `train` configuration.
+
+    Raises:
+        KaryoError: If the run's directory cannot be written, so that not even its record says so.
     """
     directory = Path(HydraConfig.get().runtime.output_dir)
     try:
@@ -70,8 +73,10 @@ def run_in_sweep(config: DictConfig) -> None:
             status = record.content.get("status")
             if status == "finished" or (status == "pruned" and config.sweep.trial is not None):
                 return
-            if record.content and (directory / LAST).is_file():
+            if record.content and usable(directory / LAST):
                 config.resume = str(directory)
+            elif (directory / LAST).is_file():
+                log.warning("%s is damaged: the run begins anew.", directory / LAST)
             record.content |= identity(config)
             with recorded(record):
                 train(config, record)
@@ -80,14 +85,10 @@ def run_in_sweep(config: DictConfig) -> None:
         log.info("%s", error)
     except Exception as error:
         log.error("%s failed: %s", directory.name, _reason(error))
-
-
-def begun(directory: Path) -> RunRecord:
-    """Give the record of a run that may have begun; an empty one where it has not, or left nothing that can be read."""
-    try:
-        return RunRecord.read(directory)
-    except KaryoError:
-        return RunRecord(directory)
+        if isinstance(error, OSError) and begun(directory).content.get("status") in (None, "running"):
+            raise KaryoError(
+                f"{directory}: {error.strerror or error}; mend that, and the same command goes on."
+            ) from error
 
 
 def train(config: DictConfig, record: RunRecord) -> None:

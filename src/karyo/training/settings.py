@@ -52,6 +52,8 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value is None or value,
         "above 0: it chooses the best epoch",
     ),
+    "sweep.retry_failed": (lambda value: isinstance(value, bool), "true or false"),
+    "sweep.keep_outdated": (lambda value: isinstance(value, bool), "true or false"),
     "bootstrap": (lambda value: _is_whole(value) and value >= 0, "a whole number, 0 for no intervals"),
 }
 
@@ -69,13 +71,22 @@ def check_values(config: DictConfig, *keys: str) -> None:
             raise SettingsError(f"{key}={value} cannot be; it is {meaning}.")
 
 
+def check_all_values(config: DictConfig) -> None:
+    """Check every value that has a rule; needs no run directory yet.
+
+    Raises:
+        SettingsError: For the first setting that cannot be meant; the message says what it can be.
+    """
+    check_values(config, *_RULES)
+
+
 def check_settings(config: DictConfig) -> None:
     """Check the values of the root settings and that every interpolation resolves.
 
     Raises:
         SettingsError: For the first setting that cannot be meant; the message says what it can be.
     """
-    check_values(config, *_RULES)
+    check_all_values(config)
     try:
         OmegaConf.resolve(config.copy())
     except OmegaConfBaseException as error:

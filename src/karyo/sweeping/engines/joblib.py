@@ -1,19 +1,25 @@
 """Several jobs at a time on this machine, in processes of their own."""
 
-import fcntl
 import os
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from karyo.data.parallel import available_cores
-from karyo.errors import SettingsError
+from karyo.errors import KaryoError, SettingsError
+from karyo.locks import take
 from karyo.sweeping.engines.paths import importable_in_children
 from karyo.sweeping.job import SweepJob, execute
 
 _MOST_WITHOUT_GPU = 8
+_LOOK_AGAIN = 2.0
+# joblib's word on the semaphores of processes that were ended.
+_QUIET = "ignore:resource_tracker"
 # What the libraries of numerical code read when they are imported.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-# The seat of this worker process, for as long as it lives: the open lock file.
+# The seat of this worker process, for as long as it lives: see karyo.locks.
 _seat: int | None = None
 
 
@@ -38,7 +44,7 @@ class JoblibEngine:
         threads: int | None = None,
     ) -> None:
         self._wanted, self._threads = n_jobs, threads
-        self._gpus = None if gpus is None else tuple(map(str, gpus))
+        self._gpus = gpus
         self._jobs_per_gpu = jobs_per_gpu
 
     def run(self, jobs: list[SweepJob]) -> None:
@@ -54,9 +60,11 @@ class JoblibEngine:
 
         seats = [f"{gpu}-{place}" for gpu in self._available_gpus() for place in range(self._jobs_per_gpu)]
         workers = min(self._workers(seats), len(jobs))
-        threads = str(self._threads or max(1, available_cores() // workers))
-        with importable_in_children():
-            pool = get_reusable_executor(workers, env=dict.fromkeys(_THREADS, threads))
+        # The same when a run that died is done again alone: with other threads sums come out differently.
+        self._threads = self._threads or max(1, available_cores() // workers)
+        settings = dict.fromkeys(_THREADS, str(self._threads)) | {"PYTHONWARNINGS": _QUIET}
+        with importable_in_children(), _environment(PYTHONWARNINGS=_QUIET):
+            pool = get_reusable_executor(workers, env=settings, initializer=_watch_over, initargs=(os.getpid(),))
             done = [pool.submit(_seated, job, seats) for job in jobs]
             try:
                 for each in done:
@@ -64,19 +72,25 @@ class JoblibEngine:
             except TerminatedWorkerError:
                 # The others are ended with it, and hold their runs until they are gone.
                 pool.shutdown(wait=True, kill_workers=True)
-            except BaseException:
+            except (KaryoError, KeyboardInterrupt):
                 pool.shutdown(wait=True, kill_workers=True)
                 raise
+            except Exception as error:
+                pool.shutdown(wait=True, kill_workers=True)
+                reason = str(error).splitlines()[0] if str(error) else "no reason is given"
+                raise KaryoError(f"a worker process cannot work ({type(error).__name__}: {reason}).") from error
 
     def _check(self) -> None:
         numbers = {"n_jobs": self._wanted, "jobs_per_gpu": self._jobs_per_gpu, "threads": self._threads}
         for name, value in numbers.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise SettingsError(f"hydra.launcher.engine.{name}={value} cannot be; it is a whole number above 0.")
+        if self._gpus is not None and not _are_numbers(self._gpus):
+            raise SettingsError(f"hydra.launcher.engine.gpus={self._gpus} cannot be; it is a list of numbers, [0,1].")
 
     def _available_gpus(self) -> Sequence[str]:
         if self._gpus is not None:
-            return self._gpus
+            return [str(gpu) for gpu in self._gpus]
         import torch
 
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -89,6 +103,36 @@ class JoblibEngine:
                 "raise hydra.launcher.engine.jobs_per_gpu or lower n_jobs."
             )
         return self._wanted or len(seats) or min(available_cores(), _MOST_WITHOUT_GPU)
+
+
+def _are_numbers(gpus: object) -> bool:
+    return isinstance(gpus, Sequence) and all(isinstance(gpu, int) and not isinstance(gpu, bool) for gpu in gpus)
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set environment variables for a while: some of joblib's processes get theirs from this one's."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _watch_over(parent: int) -> None:
+    """End this worker when the process that it works for is gone: it would keep memory, and a GPU, for nothing."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_AGAIN)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _seated(job: SweepJob, seats: Sequence[str]) -> None:
@@ -105,13 +149,8 @@ def _take_seat(folder: Path, seats: Sequence[str]) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     for seat in seats:
-        handle = os.open(folder / seat, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            continue
-        _seat = handle
-        os.environ["CUDA_VISIBLE_DEVICES"] = seat.rpartition("-")[0]
-        return
+        _seat = take(folder / seat)
+        if _seat is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = seat.rpartition("-")[0]
+            return
     raise SettingsError(f"every GPU in {folder} is taken by another launch of this sweep; wait for it, or use others.")

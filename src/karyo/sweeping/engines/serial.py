@@ -12,8 +12,13 @@ class SerialEngine:
 
     def run(self, jobs: list[SweepJob]) -> None:
         """Do all jobs; see :class:`karyo.sweeping.job.Engine`."""
-        for job in jobs:
-            execute(job)
-            # Trainers, callbacks and optimizers refer to one another in circles: 36 networks would wait for Python to
-            # look for such by itself.
-            gc.collect()
+        # What is there before the first job stays; to look through torch's modules after each one would take a while.
+        gc.freeze()
+        try:
+            for job in jobs:
+                execute(job)
+                # Trainers, callbacks and optimizers refer to one another in circles: 36 networks would wait for Python
+                # to look for such by itself.
+                gc.collect()
+        finally:
+            gc.unfreeze()
