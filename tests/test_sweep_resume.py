@@ -101,6 +101,18 @@ def test_failed_runs_stay_failed_until_they_shall_be_tried_again(run: Run) -> No
     assert started(SWEEP)[failed] > before[failed]
 
 
+@pytest.mark.slow
+def test_a_run_that_is_tried_again_is_news_only_when_it_ends_again(run: Run) -> None:
+    settings = [setting for setting in TINY if not setting.startswith("data.source.cells")]
+    command = ("train", "-m", *settings, "data=folders", "data.root=images", "sweep=one")
+    assert run(*command).code == 1
+    write_images(Path("images"), seed=0)
+    retried = run(*command, "sweep.retry_failed=true")
+    assert retried.code == 0, retried.out
+    (line,) = [line for line in retried.out.splitlines() if line.startswith("[1/1]")]
+    assert "validation" in line
+
+
 def test_runs_of_other_code_are_kept_aside_and_done_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("train", "-m", *TINY, "lr=1e-2", "sweep=one")
     run(*command)

@@ -68,13 +68,22 @@ class JobView:
         total = number_at(self.record, "config", "epochs") or 0
         return min(1.0, self.epochs / total) if total else 0.0
 
+    @property
+    def is_news(self) -> bool:
+        """Whether its end is this launch's news: it does the job itself, or waits for another that does."""
+        return self.planned.pending or self.planned.state is State.BUSY
+
+    def has_changed(self) -> bool:
+        """Tell whether its directory has changed since this was asked last."""
+        place, before = self.planned.job.directory, self._stamps
+        self._stamps = (_changed(place / SUMMARY), _changed(place / "epochs.csv"))
+        return self._stamps != before
+
     def look(self) -> None:
         """Read its directory, where anything has changed."""
         place = self.planned.job.directory
-        stamps = (_changed(place / SUMMARY), _changed(place / "epochs.csv"))
-        if stamps == self._stamps:
+        if not self.has_changed():
             return
-        self._stamps = stamps
         try:
             self.record = RunRecord.read(place).content
             rows = EpochLog(place).rows()
@@ -114,7 +123,10 @@ class SweepView:
         self.jobs = [JobView(planned, _first_status(planned)) for planned in plan.jobs]
         self._began = time.monotonic()
         for job in self.jobs:
-            if not job.planned.pending:
+            if job.planned.pending:
+                # How it ended in an earlier launch is not how it ends in this one.
+                job.has_changed()
+            else:
                 job.look()
         self._done_before = sum(job.share for job in self.jobs)
 
@@ -123,7 +135,7 @@ class SweepView:
         ended = []
         for job in self.jobs:
             # What an earlier launch left behind is no news.
-            if job.planned.pending and job.status not in _ENDED:
+            if job.is_news and job.status not in _ENDED:
                 job.look()
                 if job.status in _ENDED:
                     ended.append(job)
@@ -142,7 +154,7 @@ class SweepView:
     def left(self) -> float | None:
         """Seconds that the rest will take at the speed so far; None before there is one."""
         done = sum(job.share for job in self.jobs) - self._done_before
-        rest = sum(1 - job.share for job in self.jobs if job.planned.pending)
+        rest = sum(1 - job.share for job in self.jobs if job.is_news)
         rest += self.total - self.before - len(self.jobs)
         return (time.monotonic() - self._began) * rest / done if done > 0 else None
 
