@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobStatus, configure_log, run_job, setup_globals
+from hydra.core.utils import configure_log, run_job, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
+from karyo.errors import KaryoError
 from karyo.training.locations import register_resolvers
 
 OUTPUT = "output.log"
@@ -75,11 +76,20 @@ def execute(job: SweepJob) -> None:
     register_resolvers()
     setup_globals()
     Singleton.set_state(job.state)
+    failures: list[KaryoError] = []
+
+    def guarded(config: DictConfig) -> None:
+        # Hydra would print a line of its own before handing the exception over.
+        try:
+            run_in_sweep(config)
+        except KaryoError as error:
+            failures.append(error)
+
     try:
         with _output_to(job.directory / OUTPUT):
-            done = run_job(
+            run_job(
                 hydra_context=job.context,
-                task_function=run_in_sweep,
+                task_function=guarded,
                 config=job.config,
                 job_dir_key="hydra.sweep.dir",
                 job_subdir_key="hydra.sweep.subdir",
@@ -87,8 +97,8 @@ def execute(job: SweepJob) -> None:
     finally:
         # The job's log went to that file, which is closed now.
         configure_log(job.config.hydra.hydra_logging, job.config.hydra.verbose)
-    if done.status is JobStatus.FAILED:
-        _ = done.return_value  # raises what it was
+    for failure in failures:
+        raise failure
 
 
 @contextmanager
