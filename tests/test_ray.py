@@ -28,7 +28,8 @@ def test_jobs_whose_worker_or_node_dies_go_on_from_their_checkpoints(tmp_path: P
         home = lost.all_processes["raylet"][0].process.pid
         (on_lost,) = (lr for lr, raylet in raylets.items() if raylet == home)
         (elsewhere,) = set(raylets) - {on_lost}
-        rows = {lr: epochs(record) for lr, record in before.items()}
+        # Without the last, whose checkpoint may not be written yet: that epoch is then done again.
+        rows = {lr: epochs(record)[:-1] for lr, record in before.items()}
         os.kill(before[elsewhere]["process"], signal.SIGKILL)
         cluster.remove_node(lost, allow_graceful=False)
         output = sweep.end()
@@ -37,6 +38,7 @@ def test_jobs_whose_worker_or_node_dies_go_on_from_their_checkpoints(tmp_path: P
     after = sweep.records()
     assert [record["status"] for record in after.values()] == ["finished"] * 3
     for lr, known in rows.items():
+        assert len(known) >= 2
         assert after[lr]["process"] != before[lr]["process"]
         assert epochs(after[lr])[: len(known)] == known, "it began anew"
         assert len(epochs(after[lr])) == EPOCHS
