@@ -18,8 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from karyo.errors import DataError, KaryoError
 from karyo.files import write_text
-from karyo.identity import PLACES_OF_IMAGES, Settings, run_key
+from karyo.identity import PLACES_OF_IMAGES, run_key
 from karyo.reports.fields import text_at, value_at
+from karyo.reports.runs import SET_ASIDE
 from karyo.sweeping.job import SweepJob
 from karyo.training.identity import code_digest, deciding_settings
 from karyo.training.locations import SUMMARY, job_directory
@@ -28,9 +29,6 @@ from karyo.training.resume import is_claimed
 
 KEY = ".key"
 """File in a job's directory that says whose it is, from before the job has a record."""
-
-OUTDATED = "outdated"
-"""Folder of a sweep for runs that no longer count; nothing is ever thrown away."""
 
 
 class State(Enum):
@@ -54,7 +52,6 @@ class Planned:
 
     job: SweepJob
     state: State
-    settings: Settings
 
     @property
     def pending(self) -> bool:
@@ -107,8 +104,7 @@ def make_plan(
     jobs: dict[tuple[str, str], Planned] = {}
     order = []
     for overrides, config in configs:
-        settings = deciding_settings(config)
-        key = run_key(settings)
+        key = run_key(deciding_settings(config))
         # The same settings over two folders of images are two jobs.
         identity = (key, _place_of_images(config))
         if identity not in jobs:
@@ -120,7 +116,7 @@ def make_plan(
             place = found or _new_directory(directory, overrides, key, taken)
             taken.add(place)
             state = _reconsidered(_state(place), config)
-            jobs[identity] = Planned(make_job(place, key, overrides, config), state, settings)
+            jobs[identity] = Planned(make_job(place, key, overrides, config), state)
         order.append(list(jobs).index(identity))
     return Plan(tuple(jobs.values()), tuple(order), tuple(set_aside))
 
@@ -172,14 +168,14 @@ def _find(
 
 
 def _move_aside(place: Path) -> str:
-    home = place.parent / OUTDATED / place.name
+    home = place.parent / SET_ASIDE / place.name
     number = 1
     while home.exists():
         number += 1
         home = home.with_name(f"{place.name}_{number}")
     home.parent.mkdir(exist_ok=True)
     place.rename(home)
-    return f"the old one is kept in {OUTDATED}/{home.name}."
+    return f"the old one is kept in {SET_ASIDE}/{home.name}."
 
 
 def _new_directory(directory: Path, overrides: Sequence[str], key: str, taken: set[Path]) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -175,16 +175,16 @@ class SweepView:
 
 
 @contextmanager
-def watched(name: str, plan: Plan, part: Part | None = None, stream: TextIO | None = None) -> Iterator[None]:
+def watched(name: str, plan: Plan, part: Part | None = None) -> Iterator[None]:
     """Show a launch while its jobs run: a live display on a terminal, a line for each ended job elsewhere.
 
     Args:
         name: The sweep's name.
         plan: Its jobs.
         part: Which part of a search it is; None where it is a whole.
-        stream: Where to; None for what is standard output now, which stays so when jobs send theirs to files.
     """
-    console = Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
+    # What is standard output now; it stays so when jobs send theirs to files.
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     view = SweepView(name, plan, part)
     over = threading.Event()
     show = _live if console.is_terminal else _lines

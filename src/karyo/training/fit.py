@@ -31,11 +31,11 @@ from karyo.training.build import (
     provenance,
 )
 from karyo.training.epochs import EpochLog
+from karyo.training.locations import LAST
 from karyo.training.pruning import PRUNED, Pruning, pruning
 from karyo.training.record import RunRecord
 from karyo.training.samples import show_samples
 
-LAST = "checkpoints/last.ckpt"
 SPLIT = "split.json"
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,16 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from karyo.identity import PLACES_OF_IMAGES
+from karyo.reports.runs import SET_ASIDE
 
 SUMMARY = "summary.json"
 """The run record's file in a run's directory."""
 
 RUNS = "logs/train"
 """Folder of single runs, below the working directory."""
+
+LAST = "checkpoints/last.ckpt"
+"""What a run goes on from, in its directory."""
 
 SWEEPS = "multirun"
 """Folder of sweeps, below the working directory."""
@@ -63,7 +67,7 @@ def _sweep_directory(name: str | None, now: str) -> str:
 def is_sweep_name(text: str) -> bool:
     """Tell whether a sweep can be called this: letters, digits and ``. _ + -``, at most 100."""
     # A folder of this name holds what is never compared.
-    return _NAME.fullmatch(text) is not None and text != "outdated"
+    return _NAME.fullmatch(text) is not None and text != SET_ASIDE
 
 
 def job_directory(overrides: Sequence[str]) -> str:

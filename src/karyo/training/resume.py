@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from karyo.errors import DataError, SettingsError
 from karyo.locks import is_taken, release, take
+from karyo.training.locations import LAST
 from karyo.training.record import RunRecord
 
 ALLOWED = ("resume", "data.root", "data.num_workers", "data.cache", "data.cache_dir")
@@ -56,7 +57,7 @@ def reopen(config: DictConfig, directory: Path) -> tuple[RunRecord, DictConfig]:
             )
         if key != "resume":
             OmegaConf.update(own, key, OmegaConf.select(config, key))
-    last = directory / "checkpoints" / "last.ckpt"
+    last = directory / LAST
     if record.content.get("status") != "finished" and last.exists() and not usable(last):
         raise DataError(
             f"{last} is damaged, so the run cannot go on; delete it, and the run begins anew under resume=."

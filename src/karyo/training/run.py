@@ -16,8 +16,9 @@ from karyo.errors import KaryoError
 from karyo.files import write_text
 from karyo.reports.fields import duration, estimate_at, number_at, percent, percent_with_interval
 from karyo.training.epochs import best_row
-from karyo.training.fit import LAST, Fitted, fit
+from karyo.training.fit import Fitted, fit
 from karyo.training.identity import identity
+from karyo.training.locations import LAST
 from karyo.training.outcome import conclude, print_outcome
 from karyo.training.pruning import PRUNED
 from karyo.training.record import RunRecord, begun

@@ -1,6 +1,5 @@
 """A search from its first trial to its last: asked, launched, told."""
 
-import fcntl
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from hydra.types import HydraContext
 from optuna.trial import TrialState
 
 from karyo.errors import SettingsError
+from karyo.locks import release, take
 from karyo.reports.fields import percent
 from karyo.sweeping.search.settings import SearchSettings
 from karyo.sweeping.search.space import Space, make_space
@@ -100,11 +100,12 @@ def _report(study: SearchStudy, space: Space, attempted: int) -> None:
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Let one process at a time search here; the hold ends with the process, however that dies."""
-    with (directory / _LOCK).open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SettingsError(
-                f"another process is searching in {directory}; wait for it, or give this search another name."
-            ) from error
+    lock = take(directory / _LOCK)
+    if lock is None:
+        raise SettingsError(
+            f"another process is searching in {directory}; wait for it, or give this search another name."
+        )
+    try:
         yield
+    finally:
+        release(lock)
