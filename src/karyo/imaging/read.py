@@ -89,6 +89,28 @@ def decode_grey(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray
         raise DataError(f"{name} {error}") from None
 
 
+def array_to_grey(image: NDArray[Any], name: str = "the array") -> NDArray[np.uint8]:
+    """Turn an array of pixels into 8-bit grey as :func:`read_grey` turns a file's.
+
+    Args:
+        image: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16, at least one pixel.
+        name: What to call it in an error.
+
+    Returns:
+        Array (H, W), uint8.
+
+    Raises:
+        DataError: If shape or type are others.
+    """
+    if image.ndim not in (2, 3) or 0 in image.shape:
+        raise DataError(f"{name} has the shape {image.shape}; an image is (height, width) or (height, width, channels)")
+    reordered = image[..., [2, 1, 0, 3][: image.shape[2]]] if image.ndim == 3 and image.shape[2] in (3, 4) else image
+    try:
+        return _to_grey(np.ascontiguousarray(reordered))
+    except _BadImageError as error:
+        raise DataError(f"{name} {error}") from None
+
+
 def _decoded(data: bytes, max_pixels: int) -> NDArray[Any]:
     if not data:
         raise _BadImageError("is empty (0 bytes)")

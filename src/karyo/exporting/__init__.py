@@ -1,0 +1,1 @@
+"""From a finished run to one file that other software can use."""

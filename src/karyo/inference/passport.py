@@ -1,0 +1,163 @@
+"""What travels inside an exported model: everything needed to use it, and where it comes from.
+
+It is one JSON text in the file's metadata. A file may come from anywhere: every value is checked on the way in, and
+nothing in it is ever evaluated, imported or followed as a path.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from karyo.chromosomes import CLASSES
+from karyo.errors import DataError, SettingsError
+from karyo.imaging.preparation import Preparation
+
+METADATA_KEY = "karyo"
+"""Under which name the passport stands in the metadata of an exported file."""
+
+FORMAT = 1
+"""Raised whenever an older program could no longer use the file rightly."""
+
+PRECISIONS: tuple[str, ...] = ("float32", "int8")
+
+_LARGEST_TEXT = 1_000_000
+_LONGEST_WORD = 200
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Within what limits an image is one that the model can speak about.
+
+    Attributes:
+        shortest: Pixels that the object's longer side must have at least, in the image as it comes, 0..10000.
+        sharpness: The least sharpness, as :func:`karyo.imaging.quality.sharpness` measures it; 0 for no limit.
+        distance: The largest distance of the network's features from those of the training images, the graph's third
+            output; None where the model does not measure it.
+    """
+
+    shortest: int = 0
+    sharpness: float = 0.0
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class Passport:
+    """What travels inside an exported model.
+
+    Attributes:
+        model: The network's name, ``"resnet18"``.
+        preparation: What is done to an image before the network sees it.
+        precision: ``"float32"`` or ``"int8"``.
+        temperature: What logits are divided by before softmax so that probabilities are calibrated, above 0; fitted on
+            the validation side (Guo et al., ICML 2017).
+        threshold: The least probability of an accepted image, 0..1.
+        selection: What the threshold does on the validation side: ``wanted_error``, ``coverage`` and ``error``, 0..1.
+        scope: Limits for images that are no single chromosome.
+        training: What it was trained on and what it reached, for people: primitives only.
+        data_fingerprint: SHA-256 of the training data.
+        checkpoint: SHA-256 of the checkpoint that was exported.
+        created: When it was exported, ISO 8601.
+        karyo: The version that exported it.
+        licence: A note on what the file may be used for.
+
+    Raises:
+        SettingsError: If a value is out of its range.
+    """
+
+    model: str
+    preparation: Preparation
+    precision: str = "float32"
+    temperature: float = 1.0
+    threshold: float = 0.0
+    selection: Mapping[str, float] = field(default_factory=dict)
+    scope: Scope = field(default_factory=Scope)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    data_fingerprint: str = ""
+    checkpoint: str = ""
+    created: str = ""
+    karyo: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be meant."""
+        for name in ("model", "data_fingerprint", "checkpoint", "created", "karyo"):
+            _check_word(name, getattr(self, name))
+        if self.precision not in PRECISIONS:
+            raise SettingsError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
+        _check_number("temperature", self.temperature, 1e-3, 1e3)
+        _check_number("threshold", self.threshold, 0, 1)
+        for name in self.selection:
+            _check_number(f"selection.{name}", self.selection[name], 0, 1)
+        _check_number("scope.shortest", self.scope.shortest, 0, 10_000)
+        _check_number("scope.sharpness", self.scope.sharpness, 0, 1e6)
+        if self.scope.distance is not None:
+            _check_number("scope.distance", self.scope.distance, 0, 1e12)
+
+    def to_json(self) -> str:
+        """Give the text that stands in the file's metadata."""
+        content = {each.name: getattr(self, each.name) for each in fields(self)}
+        content |= {
+            "format": FORMAT,
+            "classes": list(CLASSES),
+            "preparation": self.preparation.to_dict(),
+            "selection": dict(self.selection),
+            "scope": {each.name: getattr(self.scope, each.name) for each in fields(self.scope)},
+            "training": dict(self.training),
+        }
+        return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Passport":
+        """Read a passport, believing nothing.
+
+        Args:
+            text: What :meth:`to_json` gave.
+
+        Raises:
+            DataError: If it is damaged, from another program or for other classes. The message is the end of a
+                sentence that begins with the file's name.
+        """
+        content = _read_mapping(text)
+        if content.get("format") != FORMAT:
+            raise DataError(f"has format {content.get('format')!r:.20}, this karyo reads format {FORMAT}; update karyo")
+        if content.get("classes") != list(CLASSES):
+            raise DataError("was made for other classes, not for the 24 of this program (1..22, X, Y)")
+        own = {name: content[name] for name in (each.name for each in fields(cls)) if name in content}
+        try:
+            own["preparation"] = Preparation.from_dict(own["preparation"])
+            own["scope"] = Scope(**own.get("scope", {}))
+            return cls(**own)
+        except (SettingsError, KeyError, TypeError, ValueError, AttributeError) as error:
+            first = (str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST_WORD]
+            raise DataError(f"carries settings that cannot be used ({first})") from error
+
+
+def _read_mapping(text: str) -> dict[str, Any]:
+    if len(text) > _LARGEST_TEXT:
+        raise DataError(f"carries {len(text):,} characters of settings; no file of karyo has so many")
+    try:
+        content = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DataError("carries settings that are no JSON; it is damaged") from error
+    if not isinstance(content, dict):
+        raise DataError("carries settings that are no mapping; it is damaged")
+    return content
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _check_word(name: str, value: Any) -> None:
+    if not isinstance(value, str) or len(value) > _LONGEST_WORD or re.search(r"[\x00-\x1f\x7f]", value):
+        raise SettingsError(f"{name} must be a short text, not {value!r:.40}")
+
+
+def _check_number(name: str, value: Any, least: float, most: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise SettingsError(f"{name} must be a number, not {value!r:.40}")
+    if not least <= value <= most:
+        raise SettingsError(f"{name} must be from {least:g} to {most:g}, not {value!r:.40}")

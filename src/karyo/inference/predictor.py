@@ -1,0 +1,146 @@
+"""The predictor: a model file and images in, classes with probabilities and doubts out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karyo.errors import DataError
+from karyo.imaging.read import MAX_PIXELS, array_to_grey, decode_grey, read_grey
+from karyo.inference.engines import Answer, Engine, OnnxEngine
+from karyo.inference.passport import Passport
+from karyo.inference.prediction import Prediction
+from karyo.inference.scope import doubts
+
+Image = str | Path | bytes | NDArray[np.uint8] | NDArray[np.uint16]
+"""An image: the path of a file, a file's bytes, or an array, (H, W) grey or (H, W, 3) RGB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedImage:
+    """An image on its way into the network.
+
+    Attributes:
+        name: What the caller called it.
+        pixels: uint8 (size, size).
+        doubts: What is wrong with it already, names from :data:`~karyo.inference.prediction.REASONS`.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+    doubts: tuple[str, ...]
+
+
+class Predictor:
+    """A model, ready for images. Safe to use from several threads at once.
+
+    Args:
+        engine: The opened model file.
+
+    Attributes:
+        passport: What travels inside the file.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.passport: Passport = engine.passport
+
+    # A text is a sequence of texts to the type checker; it is one path here.
+    @overload
+    def predict(self, images: Image) -> Prediction: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def predict(self, images: Sequence[Image]) -> list[Prediction]: ...
+
+    def predict(self, images: Image | Sequence[Image]) -> Prediction | list[Prediction]:
+        """Classify an image, or several in one batch.
+
+        Args:
+            images: A path, a file's bytes, or an array (see :data:`Image`); or a list of them.
+
+        Returns:
+            A prediction for each, in the same order.
+
+        Raises:
+            DataError: If an image cannot be read; the message names it.
+        """
+        if isinstance(images, str | Path | bytes | np.ndarray):
+            return self.classify([self.prepare(images)])[0]
+        return self.classify([self.prepare(image, position) for position, image in enumerate(images, 1)])
+
+    def prepare(self, image: Image, position: int = 1, name: str | None = None) -> PreparedImage:
+        """Read an image, look for what is wrong with it, and bring it to the network's input.
+
+        Args:
+            image: See :data:`Image`.
+            position: Its number among several, from 1, for the name of what has no path.
+            name: What to call it; None for its path, or ``"image 1"``.
+
+        Raises:
+            DataError: If it cannot be read.
+        """
+        known = name or (str(image) if isinstance(image, str | Path) else f"image {position}")
+        grey = _read(image, known)
+        pixels, state = self.passport.preparation.follow(grey)
+        return PreparedImage(known, pixels, doubts(grey, self.passport, state))
+
+    def classify(self, images: Sequence[PreparedImage]) -> list[Prediction]:
+        """Run the network over prepared images as one batch.
+
+        Raises:
+            DataError: If the network answers with something that is not a number.
+        """
+        if not images:
+            return []
+        answer = self._engine(np.stack([image.pixels for image in images]))
+        probabilities = _softmax(answer.logits, self.passport.temperature)
+        if not np.isfinite(probabilities).all():
+            raise DataError("the model's output is not a number; the file is damaged")
+        return [
+            Prediction(
+                image.name, probabilities[row], self._reasons(image, answer, row, float(probabilities[row].max()))
+            )
+            for row, image in enumerate(images)
+        ]
+
+    def _reasons(self, image: PreparedImage, answer: Answer, row: int, probability: float) -> tuple[str, ...]:
+        limit = self.passport.scope.distance
+        far = limit is not None and answer.distance is not None and float(answer.distance[row]) > limit
+        unsure = probability < self.passport.threshold
+        named = {"not_a_chromosome": far, "low_confidence": unsure}
+        return (*image.doubts, *(name for name, holds in named.items() if holds))
+
+
+def load(path: str | Path, threads: int | None = None) -> Predictor:
+    """Open an exported model.
+
+    Args:
+        path: A file that ``karyo export`` wrote.
+        threads: Threads for one batch; None for as many as the machine has cores.
+
+    Returns:
+        The predictor.
+
+    Raises:
+        SettingsError: If there is no such file.
+        DataError: If it is damaged, or not one of this program's.
+    """
+    return Predictor(OnnxEngine(Path(path), threads))
+
+
+def _read(image: Image, name: str) -> NDArray[np.uint8]:
+    if isinstance(image, str | Path):
+        return read_grey(image)
+    if isinstance(image, bytes):
+        return decode_grey(image, name, MAX_PIXELS)
+    return array_to_grey(image, name)
+
+
+def _softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return shares
