@@ -1,9 +1,11 @@
-"""Files that are never half-written: written beside their place, then renamed into it."""
+"""Files that are never half-written: written beside their place, then renamed into it; and folders walked with care."""
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from karyo.errors import DataError
 
 _STEM_KEPT = 20
 
@@ -37,3 +39,28 @@ def write_beside(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file in one step."""
     write_beside(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
+def walk_files(root: Path) -> Iterator[str]:
+    """Give the paths, relative to a folder, of all visible files below it, with ``/``.
+
+    Links to folders are followed, but no folder is entered twice.
+
+    Raises:
+        DataError: If a folder cannot be read.
+    """
+    entered = set()
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_refuse_unreadable):
+        status = os.stat(folder)  # noqa: PTH116 - os.walk gives strings
+        if (status.st_dev, status.st_ino) in entered:
+            folders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        relative = Path(folder).relative_to(root)
+        yield from ((relative / name).as_posix() for name in files if not name.startswith("."))
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    """A folder that cannot be read would otherwise only make the data smaller, and nobody would notice."""
+    raise DataError(f"{error.filename} cannot be read ({error.strerror}); change its rights or take it away.")

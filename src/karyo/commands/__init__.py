@@ -11,9 +11,10 @@ from karyo.commands.crop import crop
 from karyo.commands.download import download
 from karyo.commands.draw import draw_app
 from karyo.commands.measure import measure_app
+from karyo.commands.predict import predict
 from karyo.commands.preprocess import preprocess
 from karyo.commands.show import show
-from karyo.errors import KaryoError
+from karyo.errors import KaryoError, SettingsError
 
 app = typer.Typer(
     name="karyo",
@@ -28,8 +29,19 @@ app.command()(preprocess)
 app.command()(show)
 app.command()(compare)
 app.command()(best)
+app.command()(predict)
 app.add_typer(measure_app, name="measure")
 app.add_typer(draw_app, name="draw")
+
+# What the extras of the package bring, as far as a command may ask for it.
+_EXTRAS = {
+    "inference": {"onnxruntime"},
+    "serve": {"apiflask", "flask", "prometheus_client", "swagger_ui_bundle", "waitress"},
+    "train": {
+        *("albumentations", "hydra", "jinja2", "joblib", "matplotlib", "omegaconf", "onnx", "onnxscript"),
+        *("pytorch_lightning", "safetensors", "tensorboard", "timm", "torch", "torchmetrics", "torchvision"),
+    },
+}
 
 # Everything after the name, --help included, belongs to Hydra.
 _HYDRA = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -73,3 +85,15 @@ def main() -> None:
     except KaryoError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = _extra_of(error.name)
+        if extra is None:
+            raise
+        print(f"Error: this needs {error.name}, which is not installed; pip install 'karyo[{extra}]'", file=sys.stderr)
+        sys.exit(SettingsError.exit_code)
+
+
+def _extra_of(module: str | None) -> str | None:
+    """Name the extra that brings a module which a smaller installation lacks; None for a defect of the program."""
+    package = (module or "").partition(".")[0]
+    return next((extra for extra, packages in _EXTRAS.items() if package in packages), None)

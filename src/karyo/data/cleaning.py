@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from karyo.data.folder_job import Totals, count_totals, run_job, write_index, write_problems
-from karyo.data.layouts import IMAGE_EXTENSIONS, walk_files
 from karyo.data.output_folder import Outcome, OutputFolder, Problem, Task
 from karyo.errors import SettingsError
+from karyo.files import walk_files
 from karyo.imaging.polarity import POLARITIES, stored_bright
 from karyo.imaging.quality import FLAGS, Quality, assess
-from karyo.imaging.read import read_grey
+from karyo.imaging.read import IMAGE_EXTENSIONS, read_grey
 from karyo.imaging.steps import Chain
 from karyo.imaging.write import write_png
 

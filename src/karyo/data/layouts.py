@@ -2,9 +2,8 @@
 
 import hashlib
 import logging
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 from karyo.chromosomes import CLASSES, parse_label
 from karyo.data.records import Record
 from karyo.errors import DataError, SettingsError
-from karyo.imaging.read import read_grey
+from karyo.files import walk_files
+from karyo.imaging.read import IMAGE_EXTENSIONS, read_grey
 
 log = logging.getLogger(__name__)
 
-IMAGE_EXTENSIONS: tuple[str, ...] = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 _OWN_FILES = ("index.csv", "problems.csv", "settings.json")  # what commands leave beside the images they write
 _GROUPS = ("label", "cell", "case", "homolog")
 
@@ -150,31 +149,6 @@ def _compiled(pattern: str, setting: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as error:
         raise SettingsError(f"data.source.{setting} {pattern!r} is not a regular expression: {error}") from None
-
-
-def _refuse_unreadable(error: OSError) -> None:
-    """A folder that cannot be read would otherwise only make the data smaller, and nobody would notice."""
-    raise DataError(f"{error.filename} cannot be read ({error.strerror}); change its rights or take it away.")
-
-
-def walk_files(root: Path) -> Iterator[str]:
-    """Give the paths, relative to a folder, of all visible files below it, with ``/``.
-
-    Links to folders are followed, but no folder is entered twice.
-
-    Raises:
-        DataError: If a folder cannot be read.
-    """
-    entered = set()
-    for folder, folders, files in os.walk(root, followlinks=True, onerror=_refuse_unreadable):
-        status = os.stat(folder)  # noqa: PTH116 - os.walk gives strings
-        if (status.st_dev, status.st_ino) in entered:
-            folders.clear()
-            continue
-        entered.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        relative = Path(folder).relative_to(root)
-        yield from ((relative / name).as_posix() for name in files if not name.startswith("."))
 
 
 def _counted_from_zero(text: str) -> int:

@@ -6,8 +6,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from karyo.data.layouts import IMAGE_EXTENSIONS, walk_files
 from karyo.errors import SettingsError
+from karyo.files import walk_files
+from karyo.imaging.read import IMAGE_EXTENSIONS
 
 
 def sample_images(root: Path, count: int, seed: int = 0, times: int = 1) -> tuple[list[str], int]:

@@ -1,10 +1,10 @@
-"""The network as it goes into a file: pixels in; logits and features out."""
+"""The network as it goes into a file: pixels in; logits, features and their distance out."""
 
 import copy
 
-import torch
 from torch import Tensor, nn
 
+from karyo.inference.engines import DISTANCE, FEATURES, LOGITS
 from karyo.models.heads import GlobalAverage
 from karyo.models.network import ChromosomeNetwork
 
@@ -14,23 +14,34 @@ class ExportedGraph(nn.Module):
 
     Args:
         network: The network; a copy of it is taken, in evaluation mode.
+        outliers: Maps features ``(N, F)`` to their distance ``(N,)`` from those of the training images; None leaves the
+            third output out.
+
+    Attributes:
+        outputs: Names of what :meth:`forward` gives, in order.
     """
 
-    def __init__(self, network: ChromosomeNetwork) -> None:
+    def __init__(self, network: ChromosomeNetwork, outliers: nn.Module | None = None) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval()
         self.average = GlobalAverage()
+        self.outliers = outliers
+        self.outputs = (LOGITS, FEATURES) if outliers is None else (LOGITS, FEATURES, DISTANCE)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute logits and features.
 
         Args:
             images: ``(N, 1, S, S)``, uint8.
 
         Returns:
-            Logits ``(N, 24)`` and the backbone's averaged features ``(N, F)``, float32.
+            Logits ``(N, 24)``, the backbone's averaged features ``(N, F)`` and, where it is measured, their distance
+            ``(N,)``; float32.
         """
         network = self.network
         grey = images.expand(-1, network.spec.channels, -1, -1)
-        features = network.backbone(network._normalise(grey))
-        return network.head(features), self.average(features)
+        maps = network.backbone(network._normalise(grey))
+        logits, features = network.head(maps), self.average(maps)
+        if self.outliers is None:
+            return logits, features
+        return logits, features, self.outliers(features)

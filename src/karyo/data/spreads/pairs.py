@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from karyo.data.layouts import IMAGE_EXTENSIONS, walk_files
 from karyo.errors import SettingsError
+from karyo.files import walk_files
+from karyo.imaging.read import IMAGE_EXTENSIONS
 
 
 @dataclass(frozen=True, slots=True)

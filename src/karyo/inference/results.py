@@ -1,0 +1,92 @@
+"""What was predicted of many images, as rows: for CSV, for JSON lines, and counted."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from karyo.chromosomes import CLASSES
+from karyo.inference.journal import Row
+from karyo.inference.many import Unreadable
+from karyo.inference.prediction import REASONS, Prediction
+
+COLUMNS: tuple[str, ...] = (
+    "path",
+    "label",
+    "probability",
+    "second",
+    "second_probability",
+    "rejected",
+    "reasons",
+    "error",
+)
+"""The columns of a table of predictions; ``p_1`` .. ``p_Y`` follow where all probabilities are asked for."""
+
+
+def row_of(outcome: Prediction | Unreadable, top: int = 5) -> Row:
+    """Give what is known of an image as primitives.
+
+    Args:
+        outcome: What came of it.
+        top: How many of the most probable classes to give.
+
+    Returns:
+        ``name`` and ``error`` of an unreadable image; else :meth:`Prediction.to_dict` and ``probabilities`` by class.
+    """
+    if isinstance(outcome, Unreadable):
+        return {"name": outcome.name, "error": outcome.message}
+    named = dict(zip(CLASSES, outcome.probabilities.tolist(), strict=True))
+    return {**outcome.to_dict(top), "probabilities": named}
+
+
+def to_csv(rows: Iterable[Row], probabilities: bool = False) -> str:
+    """Give rows as CSV with a line of names, :data:`COLUMNS`."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*COLUMNS, *(f"p_{name}" for name in CLASSES if probabilities)])
+    writer.writerows(_cells(row, probabilities) for row in rows)
+    return text.getvalue()
+
+
+def to_json_lines(rows: Iterable[Row], probabilities: bool = False) -> str:
+    """Give rows as JSON, one line each."""
+    left_out = () if probabilities else ("probabilities",)
+    shown = ({key: value for key, value in row.items() if key not in left_out} for row in rows)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many images came to what.
+
+    Attributes:
+        accepted: Images whose class can be used.
+        rejected: Images that a person should look at.
+        unreadable: Images that could not be read.
+        reasons: How many were rejected for each reason, the most frequent first; an image may have several.
+    """
+
+    accepted: int
+    rejected: int
+    unreadable: int
+    reasons: tuple[tuple[str, int], ...]
+
+
+def tally(rows: Sequence[Row]) -> Tally:
+    """Count rows."""
+    readable = [row for row in rows if "error" not in row]
+    reasons = Counter(reason for row in readable for reason in row["reasons"] if reason in REASONS)
+    rejected = sum(row["rejected"] for row in readable)
+    return Tally(len(readable) - rejected, rejected, len(rows) - len(readable), tuple(reasons.most_common()))
+
+
+def _cells(row: Row, probabilities: bool) -> list[str]:
+    if "error" in row:
+        return [row["name"], *[""] * (len(COLUMNS) - 2), row["error"], *["" for _ in CLASSES if probabilities]]
+    ordered = sorted(row["probabilities"].items(), key=lambda pair: -pair[1])
+    second = ordered[1]
+    cells = [row["name"], row["label"], repr(row["probability"]), second[0], repr(second[1])]
+    cells += ["yes" if row["rejected"] else "no", " ".join(row["reasons"]), ""]
+    return cells + [repr(row["probabilities"][name]) for name in CLASSES if probabilities]
