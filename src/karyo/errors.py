@@ -19,3 +19,20 @@ class SettingsError(KaryoError):
 
 class DataError(KaryoError):
     """The data are not what they should be: unreadable images, unknown labels, leaks between splits."""
+
+
+_LONGEST_NAME = 300
+
+
+def printable(name: object) -> str:
+    """Give a name as one line that any terminal and log can show.
+
+    Args:
+        name: A path, or what a stranger called a file.
+
+    Returns:
+        It with line breaks, control characters and what is no character written as escapes; of a very long one the
+        end.
+    """
+    text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(name))
+    return text if len(text) <= _LONGEST_NAME else "..." + text[-_LONGEST_NAME:]

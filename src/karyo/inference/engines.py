@@ -1,18 +1,25 @@
 """Running an exported network: images in, logits out."""
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from karyo.chromosomes import CLASSES
-from karyo.errors import DataError, SettingsError
+from karyo.errors import DataError, SettingsError, printable
+from karyo.inference import onnx_file
 from karyo.inference.passport import METADATA_KEY, Passport
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 INPUT, LOGITS, FEATURES, DISTANCE = "images", "logits", "features", "distance"
 """Names of the input and the outputs of an exported graph."""
+
+_LONGEST_REASON = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +64,18 @@ class OnnxEngine:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        import onnxruntime
-
+        shown = printable(path)
+        content = _content(path)
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise SettingsError(f"{path} cannot be read: {error.strerror or error}") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = 4
-        try:
-            # From bytes, not from the path: an untrusted file must not make the runtime read its neighbours.
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-            metadata = self._session.get_modelmeta().custom_metadata_map
-        except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise DataError(f"{path} cannot be run as an ONNX model; it is damaged or of another kind") from error
-        if METADATA_KEY not in metadata:
-            raise DataError(f"{path} is no model of karyo: it carries no settings; make one with karyo export")
-        try:
-            self._passport = Passport.from_json(metadata[METADATA_KEY])
+            found = onnx_file.metadata(content)
+            if METADATA_KEY not in found:
+                raise DataError("is no model of karyo: it carries no settings; make one with karyo export")
+            self._passport = Passport.from_json(found[METADATA_KEY])
         except DataError as error:
-            raise DataError(f"{path} {error}") from error
-        self._outputs = self._checked_outputs(path)
+            raise DataError(f"{shown} {error}") from None
+        self._session = _opened(content, threads, shown)
+        self._outputs = self._checked_outputs(shown)
+        self._try(shown)
 
     @property
     def passport(self) -> Passport:
@@ -86,21 +83,81 @@ class OnnxEngine:
         return self._passport
 
     def __call__(self, images: NDArray[np.uint8]) -> Answer:
-        """Run the network; see :class:`Engine`."""
-        results = self._session.run(self._outputs, {INPUT: images[:, None]})
-        return Answer(results[0], results[1] if len(results) > 1 else None)
+        """Run the network; see :class:`Engine`.
 
-    def _checked_outputs(self, path: Path) -> list[str]:
+        Raises:
+            DataError: If it fails, or answers in another shape than its file declares.
+        """
+        try:
+            results = self._session.run(self._outputs, {INPUT: images[:, None]})
+        except Exception as error:  # onnxruntime's own exceptions have no common base
+            raise DataError("the model cannot be run; its file is damaged") from error
+        answer = Answer(results[0], results[1] if len(results) > 1 else None)
+        if not _fits(answer.logits, (len(images), len(CLASSES))):
+            raise DataError(f"the model does not answer with {len(CLASSES)} numbers an image; its file is damaged")
+        if answer.distance is not None and not _fits(answer.distance, (len(images),)):
+            raise DataError("the model does not measure one distance an image; its file is damaged")
+        return answer
+
+    def _try(self, shown: str) -> None:
+        """Run it once: what fails shall fail when the file is opened, and the first image need not wait."""
+        size = self._passport.preparation.size
+        try:
+            self(np.zeros((2, size, size), np.uint8))
+        except DataError as error:
+            raise DataError(f"{shown}: {error}") from error
+
+    def _checked_outputs(self, shown: str) -> list[str]:
         """Refuse a graph that does not fit its own settings."""
-        inputs = {each.name: (each.type, list(each.shape)) for each in self._session.get_inputs()}
-        outputs = {each.name: list(each.shape) for each in self._session.get_outputs()}
+        try:
+            inputs = {each.name: (each.type, list(each.shape)) for each in self._session.get_inputs()}
+            outputs = {each.name: list(each.shape) for each in self._session.get_outputs()}
+        except UnicodeDecodeError:
+            raise DataError(f"{shown} names its inputs and outputs with what is no text; it is damaged") from None
         size = self._passport.preparation.size
         kind, shape = inputs.get(INPUT, ("", []))
         if len(inputs) != 1 or kind != "tensor(uint8)" or shape[1:] != [1, size, size]:
-            raise DataError(f"{path} does not take what its settings say, {size} x {size} pixels; it is damaged")
+            raise DataError(f"{shown} does not take what its settings say, {size} x {size} pixels; it is damaged")
+        if isinstance(shape[0], int):
+            raise DataError(f"{shown} takes {shape[0]} images at a time, not any number; export it anew")
         if outputs.get(LOGITS, [])[1:] != [len(CLASSES)]:
-            raise DataError(f"{path} does not answer with {len(CLASSES)} classes; it is damaged")
+            raise DataError(f"{shown} does not answer with {len(CLASSES)} classes; it is damaged")
         measures = self._passport.scope.distance is not None
         if measures and DISTANCE not in outputs:
-            raise DataError(f"{path} does not measure the distance that its settings limit; it is damaged")
+            raise DataError(f"{shown} does not measure the distance that its settings limit; it is damaged")
         return [LOGITS, DISTANCE] if measures else [LOGITS]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        state = path.stat()
+        # A pipe or a device may go on for ever.
+        if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+            raise SettingsError(f"{printable(path)} cannot be read: it is no file")
+        if state.st_size > onnx_file.LARGEST:
+            raise DataError(f"{printable(path)} is too large for a model: {state.st_size:,} bytes")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise SettingsError(f"{printable(path)} cannot be read: {reason or 'its name cannot be one'}") from error
+
+
+def _opened(content: bytes, threads: int | None, shown: str) -> "onnxruntime.InferenceSession":
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        # From bytes, not from the path: an untrusted file must not make the runtime read its neighbours.
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions have no common base
+        reason = printable(error)[:_LONGEST_REASON]
+        raise DataError(
+            f"{shown} cannot be run as an ONNX model; it is damaged or of another kind ({reason})"
+        ) from error
+
+
+def _fits(values: object, shape: tuple[int, ...]) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype == np.float32 and values.shape == shape

@@ -5,14 +5,14 @@ nothing in it is ever evaluated, imported or followed as a path.
 """
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from karyo.chromosomes import CLASSES
-from karyo.errors import DataError, SettingsError
+from karyo.errors import DataError, SettingsError, printable
 from karyo.imaging.preparation import Preparation
 
 METADATA_KEY = "karyo"
@@ -25,6 +25,11 @@ PRECISIONS: tuple[str, ...] = ("float32", "int8")
 
 _LARGEST_TEXT = 1_000_000
 _LONGEST_WORD = 200
+_LONGEST_NOTE = 10_000
+_DEEPEST_NOTE = 6
+_MOST_STEPS = 100
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What JSON can carry and no file, log or page can."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,9 @@ class Passport:
             raise SettingsError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
         _check_number("temperature", self.temperature, 1e-3, 1e3)
         _check_number("threshold", self.threshold, 0, 1)
+        _check_licence(self.licence)
+        _check_notes("training", self.training)
+        _check_notes("selection", self.selection)
         for name in self.selection:
             _check_number(f"selection.{name}", self.selection[name], 0, 1)
         _check_number("scope.shortest", self.scope.shortest, 0, 10_000)
@@ -121,18 +129,28 @@ class Passport:
                 sentence that begins with the file's name.
         """
         content = _read_mapping(text)
-        if content.get("format") != FORMAT:
-            raise DataError(f"has format {content.get('format')!r:.20}, this karyo reads format {FORMAT}; update karyo")
+        form = content.get("format")
+        if isinstance(form, bool) or form != FORMAT:
+            raise DataError(f"has format {_brief(form)}, this karyo reads format {FORMAT}; update karyo")
         if content.get("classes") != list(CLASSES):
             raise DataError("was made for other classes, not for the 24 of this program (1..22, X, Y)")
         own = {name: content[name] for name in (each.name for each in fields(cls)) if name in content}
         try:
-            own["preparation"] = Preparation.from_dict(own["preparation"])
+            own["preparation"] = _read_preparation(own["preparation"])
             own["scope"] = Scope(**own.get("scope", {}))
             return cls(**own)
-        except (SettingsError, KeyError, TypeError, ValueError, AttributeError) as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST_WORD]
+        except (SettingsError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            first = printable(str(error).strip() or type(error).__name__)[:_LONGEST_WORD]
             raise DataError(f"carries settings that cannot be used ({first})") from error
+
+
+def _read_preparation(settings: Any) -> Preparation:
+    """Check how much there is before it is looked at: names are compared with what they may have meant."""
+    steps = settings.get("steps", [])
+    if not isinstance(steps, list) or len(steps) > _MOST_STEPS:
+        raise SettingsError(f"steps must be a list of at most {_MOST_STEPS}")
+    _check_notes("preparation", settings)
+    return Preparation.from_dict(settings)
 
 
 def _read_mapping(text: str) -> dict[str, Any]:
@@ -151,13 +169,49 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a number")
 
 
+def _brief(value: Any) -> str:
+    return repr(value)[:20] if isinstance(value, str | int | float | None) else type(value).__name__
+
+
+def _check_notes(name: str, notes: Any) -> None:
+    """Refuse notes that are not what people would read: a mapping of numbers, short texts, lists and mappings."""
+    if not isinstance(notes, Mapping):
+        raise SettingsError(f"{name} must be a mapping, not {type(notes).__name__}")
+    level: list[Any] = [notes]
+    for _ in range(_DEEPEST_NOTE):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, Mapping):
+                inner += [*each, *each.values()]
+            elif isinstance(each, list | tuple):
+                inner += each
+            elif not _is_plain(each):
+                raise SettingsError(f"{name} holds something that is no number and no short text")
+        level = inner
+    if level:
+        raise SettingsError(f"{name} is nested too deep")
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_NOTE and not _NO_TEXT.search(value)
+    if isinstance(value, int | float):
+        return abs(value) <= sys.float_info.max
+    return value is None
+
+
+def _check_licence(text: Any) -> None:
+    if not isinstance(text, str) or not _is_plain(text):
+        raise SettingsError(f"licence must be a text of at most {_LONGEST_NOTE:,} characters")
+
+
 def _check_word(name: str, value: Any) -> None:
-    if not isinstance(value, str) or len(value) > _LONGEST_WORD or re.search(r"[\x00-\x1f\x7f]", value):
+    if not isinstance(value, str) or len(value) > _LONGEST_WORD or not value.isprintable():
         raise SettingsError(f"{name} must be a short text, not {value!r:.40}")
 
 
 def _check_number(name: str, value: Any, least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_plain(value):
         raise SettingsError(f"{name} must be a number, not {value!r:.40}")
     if not least <= value <= most:
         raise SettingsError(f"{name} must be from {least:g} to {most:g}, not {value!r:.40}")
