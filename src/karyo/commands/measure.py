@@ -1,5 +1,7 @@
-"""``karyo measure``: how well the image steps do on drawn chromosomes, whose truth is known."""
+"""``karyo measure``: how well the image steps, and a model's refusals, do where the truth is known."""
 
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +14,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from karyo.evaluation.instances import SplittingMeasures
+    from karyo.evaluation.rejecting import Refusals
     from karyo.evaluation.straightness import Straightness
 
 measure_app = typer.Typer(
-    name="measure", help="Measure the image steps on drawn chromosomes, whose truth is known.", no_args_is_help=True
+    name="measure",
+    help="Measure the image steps, or a model's refusals, where the truth is known.",
+    no_args_is_help=True,
 )
 
 Count = Annotated[int, typer.Option(help="Number of pictures to draw.")]
@@ -96,6 +101,59 @@ def fit_splitting(
     except OSError as error:
         raise SettingsError(f"cannot write {out}: {error.strerror}; choose another place") from error
     typer.echo(f"weights fitted to {len(drawn)} drawn and {len(annotated)} annotated clusters: {out}")
+
+
+@measure_app.command()
+def rejecting(
+    model: Annotated[Path, typer.Argument(help="A file that karyo export wrote.", show_default=False)],
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(help="Single chromosomes that the model was not trained on; may be given again. Else drawn."),
+    ] = None,
+    strangers: Annotated[
+        list[Path] | None, typer.Option(help="Your own pictures that it should refuse; may be given again.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Pictures of each kind to make.")] = 200,
+    seed: Seed = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure how often a model refuses nuclei, noise, text, pairs of chromosomes ..., and how often a chromosome."""
+    from rich.console import Console
+
+    from karyo.evaluation.rejecting import images_in_all, measure_rejecting, read_places
+    from karyo.inference import load
+
+    predictor = load(model)
+    known, unknown = read_places(images or []), read_places(strangers or [])
+    with progress_bar("showing images", images_in_all(len(known), len(unknown), count)) as advance:
+        found = measure_rejecting(predictor, known, unknown, count, seed, advance)
+    if as_json:
+        typer.echo(json.dumps([each.to_dict() for each in found], indent=2))
+    else:
+        Console(width=None if sys.stdout.isatty() else 120).print(_refusals_table(found, drawn=not known))
+
+
+def _refusals_table(found: "list[Refusals]", drawn: bool) -> "Table":
+    """Lay out what was refused, a row for each kind; the chromosomes, which should be accepted, first."""
+    from rich.table import Table
+
+    unreadable = sum(each.unreadable for each in found)
+    table = Table(
+        title="What the model refuses" + (", with drawn chromosomes" if drawn else ""),
+        caption="In brackets the 95 % interval (Wilson). Low confidence alone is counted apart."
+        + (f" {unreadable} images could not be read." if unreadable else ""),
+    )
+    for column in ("kind", "images", "refused", "unsure", "reasons"):
+        table.add_column(column, justify="right" if column in ("images", "refused", "unsure") else "left")
+    for each in found:
+        low, high = (100 * end for end in each.interval)
+        refused = f"{100 * each.share:.1f} % ({low:.1f} .. {high:.1f})" if each.images else "-"
+        unsure = f"{100 * each.unsure / each.images:.1f} %" if each.images else "-"
+        reasons = ", ".join(f"{name} {times}" for name, times in each.reasons.items() if name != "low_confidence")
+        table.add_row(each.kind, str(each.images), refused, unsure, reasons)
+        if each.kind == "chromosomes":
+            table.add_section()
+    return table
 
 
 def _splitting_table(measures: "dict[str, SplittingMeasures]", title: str) -> "Table":

@@ -106,6 +106,17 @@ class Predictor:
             for row, image in enumerate(images)
         ]
 
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Ask the network about pictures as they are, without looking for what is wrong with them.
+
+        Args:
+            pixels: uint8 (N, size, size), as prepared.
+
+        Returns:
+            float64 (N, 24), calibrated; each row's sum is 1.
+        """
+        return _softmax(self._engine(pixels).logits, self.passport.temperature)
+
     def _reasons(self, image: PreparedImage, answer: Answer, row: int, probability: float) -> tuple[str, ...]:
         limit = self.passport.scope.distance
         far = limit is not None and answer.distance is not None and float(answer.distance[row]) > limit
