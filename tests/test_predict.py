@@ -247,7 +247,7 @@ def test_a_command_that_lacks_its_packages_says_what_to_install(tmp_path: Path) 
     )
     for arguments, extra in ((["train"], "train"), (["predict", "model.onnx", "image.png"], "inference")):
         (tmp_path / "image.png").touch()
-        (tmp_path / "model.onnx").touch()
+        tiny_model(tmp_path, "model.onnx")
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             capture_output=True,

@@ -10,9 +10,11 @@ from karyo.commands.compare import compare
 from karyo.commands.crop import crop
 from karyo.commands.download import download
 from karyo.commands.draw import draw_app
+from karyo.commands.export import export
 from karyo.commands.measure import measure_app
 from karyo.commands.predict import predict
 from karyo.commands.preprocess import preprocess
+from karyo.commands.serve import serve
 from karyo.commands.show import show
 from karyo.errors import KaryoError, SettingsError
 
@@ -29,7 +31,9 @@ app.command()(preprocess)
 app.command()(show)
 app.command()(compare)
 app.command()(best)
+app.command()(export)
 app.command()(predict)
+app.command()(serve)
 app.add_typer(measure_app, name="measure")
 app.add_typer(draw_app, name="draw")
 

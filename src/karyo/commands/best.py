@@ -66,8 +66,11 @@ def _print_choice(console: "Console", choice: "Choice", limits: "list[Limit]") -
     for note in choice.notes:
         console.print(f"Note: {note}", style="yellow", markup=False, highlight=False)
     console.print("\nNext", style="bold")
-    command = f"python src/evaluate.py run={directory} data=folders data.root=FOLDER"
-    console.print(f"  measure it on your images  {command}", soft_wrap=True, markup=False, highlight=False)
+    for what, command in (
+        ("put it into a file", f"karyo export {directory} -o chromosome.onnx"),
+        ("measure it on your images", f"python src/evaluate.py run={directory} data=folders data.root=FOLDER"),
+    ):
+        console.print(f"  {what:<27}{command}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _facts(choice: "Choice") -> dict[str, str]:

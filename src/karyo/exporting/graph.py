@@ -1,4 +1,4 @@
-"""The network as it goes into a file: pixels in; logits, features and their distance out."""
+"""The network as it goes into a file: pixels in; logits, features and the pictures' distance out."""
 
 import copy
 
@@ -14,8 +14,8 @@ class ExportedGraph(nn.Module):
 
     Args:
         network: The network; a copy of it is taken, in evaluation mode.
-        outliers: Maps features ``(N, F)`` to their distance ``(N,)`` from those of the training images; None leaves the
-            third output out.
+        outliers: Maps prepared images ``(N, 1, S, S)``, uint8, to their distance ``(N,)`` from the training images, see
+            :class:`~karyo.exporting.outliers.OutlierDistance`; None leaves the third output out.
 
     Attributes:
         outputs: Names of what :meth:`forward` gives, in order.
@@ -35,7 +35,7 @@ class ExportedGraph(nn.Module):
             images: ``(N, 1, S, S)``, uint8.
 
         Returns:
-            Logits ``(N, 24)``, the backbone's averaged features ``(N, F)`` and, where it is measured, their distance
+            Logits ``(N, 24)``, the backbone's averaged features ``(N, F)`` and, where it is measured, the distance
             ``(N,)``; float32.
         """
         network = self.network
@@ -44,4 +44,4 @@ class ExportedGraph(nn.Module):
         logits, features = network.head(maps), self.average(maps)
         if self.outliers is None:
             return logits, features
-        return logits, features, self.outliers(features)
+        return logits, features, self.outliers(images)

@@ -14,7 +14,7 @@ from karyo.inference.engines import INPUT
 from karyo.inference.passport import METADATA_KEY, Passport
 
 OPSET = 18
-"""Version of the ONNX operators: what torch's exporter writes without converting, read by onnxruntime 1.14 and later."""
+"""Version of the ONNX operators: what torch writes without converting, read by onnxruntime 1.14 and later."""
 
 _EXAMPLES = 2  # torch.export would take a batch of one for a constant
 

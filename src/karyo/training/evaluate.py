@@ -1,6 +1,5 @@
 """Measuring a trained network on any data set: `python src/evaluate.py`."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from karyo.data.datamodule import ChromosomeData
-from karyo.errors import DataError, SettingsError
+from karyo.errors import SettingsError
 from karyo.evaluation.measure import measure
 from karyo.evaluation.predict import predict
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
-from karyo.training.build import build
-from karyo.training.fit import SPLIT
+from karyo.training.finished import find_finished, open_as_trained, own_data, side_of_split
 from karyo.training.outcome import draw_figures, measuring_device, print_result, shown, write_results
 from karyo.training.record import RunRecord
 from karyo.training.settings import check_values
@@ -66,15 +64,8 @@ def find_checkpoint(config: DictConfig) -> tuple[Path, DictConfig | None]:
         raise SettingsError("say what to measure: run=DIRECTORY of a run, or checkpoint=FILE.")
     if config.checkpoint:
         return Path(config.checkpoint), None
-    directory = Path(config.run)
-    record = RunRecord.read(directory)
-    if "checkpoint" not in record.content:
-        raise SettingsError(
-            f"run={directory} has no result to measure, its status is {record.content.get('status')}; "
-            f"finish it with python src/train.py resume={directory}"
-        )
-    own = OmegaConf.load(directory / "config.yaml")
-    return directory / record.content["checkpoint"], own if isinstance(own, DictConfig) else None
+    run = find_finished(Path(config.run))
+    return run.checkpoint, run.config
 
 
 def open_data(config: DictConfig, run_config: DictConfig | None, trained: TrainedNetwork) -> ChromosomeData:
@@ -87,19 +78,8 @@ def open_data(config: DictConfig, run_config: DictConfig | None, trained: Traine
     if node is None:
         if run_config is None:
             raise SettingsError("checkpoint=FILE alone does not name data; add data=NAME data.root=FOLDER.")
-        node = run_config.data
-        _refuse_foreign(node)
-    # What the network was trained to see comes with it; of the data's settings only their own background counts.
-    data: ChromosomeData = build(
-        node,
-        preparation=trained.preparation.to_dict(),
-        augmentation=None,
-        batch_size=config.batch_size,
-        channels=trained.network.spec.channels,
-        crop=None,
-        align=None,
-    )
-    return data
+        node = own_data(run_config)
+    return open_as_trained(node, trained, config.batch_size)
 
 
 def positions_of(part: str, config: DictConfig, data: ChromosomeData, same_data: bool) -> list[int]:
@@ -116,23 +96,7 @@ def positions_of(part: str, config: DictConfig, data: ChromosomeData, same_data:
             f"part={part} is a side of the run's own split, and these are not the images it was trained on (or no run= "
             "is given); measure them all with part=all."
         )
-    path = Path(config.run) / SPLIT
-    try:
-        paths = set(json.loads(path.read_text(encoding="utf-8"))[part])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is missing or damaged, so it is not known which images were unseen.") from error
-    return [position for position, record in enumerate(data.records) if record.path in paths]
-
-
-def _refuse_foreign(node: DictConfig) -> None:
-    """A run directory may come from anywhere: only this program's own data classes are built from its settings."""
-    targets = [
-        node.get("_target_"),
-        *(child.get("_target_") for child in node.values() if isinstance(child, DictConfig)),
-    ]
-    for target in targets:
-        if target is not None and not str(target).startswith("karyo.data."):
-            raise SettingsError(f"the run's settings name {target}, which is not karyo's; give data=NAME instead.")
+    return side_of_split(Path(config.run), part, data.records)
 
 
 def choose_part(config: DictConfig, run_config: DictConfig | None) -> str:

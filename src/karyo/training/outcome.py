@@ -160,6 +160,7 @@ def print_outcome(record: RunRecord) -> None:
             "everything else": f"{directory}/{SUMMARY}",
         },
         {
+            "put it into a file": f"karyo export {quoted} -o chromosome.onnx",
             "measure it on your images": f"python src/evaluate.py run={quoted} data=folders data.root=FOLDER",
             "look at the curves": f"tensorboard --logdir {shlex.quote(str(Path(directory).parent))}",
             "compare settings": "python src/train.py -m model=resnet18,resnet50 lr=1e-4,1e-3",

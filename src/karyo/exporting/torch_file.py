@@ -1,0 +1,57 @@
+"""Writing an exported graph for programs that have torch, as ``.pt2``.
+
+Reading such a file is left to ``torch.export.load`` in programs of the user's own. It unpickles weights, constants and
+example inputs where the file asks for it, looks up any name below ``torch``, and has sympy evaluate the expressions of
+symbolic shapes: whoever loads a stranger's file runs a stranger's program. ONNX has none of that, and it is what
+:func:`karyo.load` reads. Here only a file that was written a moment ago is read again, to verify it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from karyo.exporting.graph import ExportedGraph
+from karyo.exporting.onnx_file import quiet, trace
+from karyo.inference.engines import Answer
+from karyo.inference.passport import METADATA_KEY, Passport
+
+
+def write_program(graph: ExportedGraph, passport: Passport, path: Path) -> None:
+    """Write a graph with its passport, the extra file ``karyo``.
+
+    Args:
+        graph: In evaluation mode, on the CPU.
+        passport: What travels inside.
+        path: The file to write, ``.pt2``.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    program = trace(graph)
+    for node in program.graph.nodes:
+        # Stack traces hold this machine's paths.
+        node.meta.pop("stack_trace", None)
+    with quiet():
+        torch.export.save(program, path, extra_files={METADATA_KEY: passport.to_json()})
+
+
+class ProgramEngine:
+    """A ``.pt2`` file that this process has written, opened with torch; an :class:`~karyo.inference.engines.Engine`.
+
+    Args:
+        path: The file. Never one from elsewhere: see above.
+    """
+
+    def __init__(self, path: Path) -> None:
+        extra = {METADATA_KEY: ""}
+        with quiet():
+            self._module = torch.export.load(path, extra_files=extra).module()
+        self.passport = Passport.from_json(extra[METADATA_KEY])
+
+    def __call__(self, images: NDArray[np.uint8]) -> Answer:
+        """Run the network; see :class:`~karyo.inference.engines.Engine`."""
+        with torch.inference_mode():
+            logits, _, *distance = self._module(torch.from_numpy(images[:, None]))
+        return Answer(logits.numpy(), distance[0].numpy() if distance else None)

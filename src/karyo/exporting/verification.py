@@ -1,0 +1,98 @@
+"""Whether an exported file says what the checkpoint says: from image file to probability, both ways."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from karyo.data.records import Record
+from karyo.exporting.calibration import calibrated
+from karyo.exporting.run import TrainedRun
+from karyo.inference import Image, Prediction, Predictor
+from karyo.progress import progress_bar
+
+LIMIT = 1e-4
+"""The largest difference between two probabilities of the same image that is taken for rounding."""
+
+MOST_IMAGES = 500
+
+_BATCHES = (1, 2, 3, 7, 16, 33)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How a file compares with its checkpoint.
+
+    Attributes:
+        images: Validation images that went both ways.
+        batches: Sizes of the batches they went in.
+        largest: The largest difference between two probabilities, 0..1.
+        agreeing: Share of images with the same most probable class, 0..1.
+        doubted: Share of images that the predictor rejects for what they look like, before any class is asked for; all
+            of them show a chromosome, so these are lost without need.
+    """
+
+    images: int
+    batches: tuple[int, ...]
+    largest: float
+    agreeing: float
+    doubted: float
+
+
+def verify(predictor: Predictor, run: TrainedRun) -> Verification:
+    """Send validation images through the exported file and through the checkpoint.
+
+    One way is the predictor's: it reads the file, prepares the image and runs the exported graph. The other is
+    training's: the data source reads, the checkpoint's preparation prepares, and torch runs its network. Only the
+    temperature is the same number in both.
+
+    Args:
+        predictor: The exported file, opened.
+        run: Where it comes from.
+    """
+    positions = run.some("validation", MOST_IMAGES)
+    records = [run.data.records[position] for position in positions]
+    found: list[Prediction] = []
+    expected: list[NDArray[np.float64]] = []
+    sizes = []
+    with progress_bar("verifying", len(records), only_on_terminals=True) as advance:
+        for batch in _batches(records):
+            found += predictor.predict([_image(run, record) for record in batch])
+            expected.append(_by_checkpoint(run, batch, predictor.passport.temperature))
+            sizes.append(len(batch))
+            for _ in batch:
+                advance()
+    answers, truth = np.stack([each.probabilities for each in found]), np.concatenate(expected)
+    looks = [bool(set(each.reasons) - {"low_confidence", "not_a_chromosome"}) for each in found]
+    same = answers.argmax(axis=1) == truth.argmax(axis=1)
+    largest = float(np.abs(answers - truth).max())
+    return Verification(len(found), tuple(sorted(set(sizes))), largest, float(same.mean()), float(np.mean(looks)))
+
+
+def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Divide records into batches of one, two and odd sizes."""
+    start = 0
+    for size in cycle(_BATCHES):
+        if start >= len(records):
+            return
+        yield records[start : start + size]
+        start += size
+
+
+def _image(run: TrainedRun, record: Record) -> Image:
+    """Give what a user would: the image's file, or its pixels where it is drawn or cut out of a larger one."""
+    path = Path(run.data.source.locate(record))
+    return path if path.is_file() else run.data.source.read(record)
+
+
+def _by_checkpoint(run: TrainedRun, records: Sequence[Record], temperature: float) -> NDArray[np.float64]:
+    """Compute calibrated probabilities as training would, float64 (N, 24)."""
+    prepared = np.stack([run.trained.preparation(run.data.source.read(record)) for record in records])
+    channels = run.trained.network.spec.channels
+    with torch.inference_mode():
+        logits = run.trained.network(torch.from_numpy(prepared[:, None]).expand(-1, channels, -1, -1))
+    return calibrated(logits.numpy(), temperature)

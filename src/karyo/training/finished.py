@@ -1,0 +1,124 @@
+"""A finished run: its best checkpoint, its configuration, its data and the sides of its split."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from karyo.data.datamodule import ChromosomeData
+from karyo.data.records import Record
+from karyo.errors import DataError, SettingsError
+from karyo.models.checkpoint import TrainedNetwork
+from karyo.training.build import build
+from karyo.training.fit import SPLIT
+from karyo.training.record import RunRecord
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with a result.
+
+    Attributes:
+        record: Its record.
+        checkpoint: Its best checkpoint.
+        config: The configuration that it was started with.
+    """
+
+    record: RunRecord
+    checkpoint: Path
+    config: DictConfig
+
+
+def find_finished(directory: Path) -> FinishedRun:
+    """Find a run's result.
+
+    Args:
+        directory: The run's directory.
+
+    Raises:
+        SettingsError: If there is no run, or it has no checkpoint yet.
+        DataError: If its record or its configuration is damaged.
+    """
+    record = RunRecord.read(directory)
+    if not isinstance(record.content.get("checkpoint"), str):
+        raise SettingsError(
+            f"run={directory} has no result to measure, its status is {record.content.get('status')}; "
+            f"finish it with python src/train.py resume={directory}"
+        )
+    return FinishedRun(record, directory / record.content["checkpoint"], _configuration(directory / "config.yaml"))
+
+
+def open_as_trained(node: DictConfig, trained: TrainedNetwork, batch_size: int) -> ChromosomeData:
+    """Open data, prepared exactly as a network was trained.
+
+    Args:
+        node: The configuration node ``data``.
+        trained: The network. What it was trained to see comes with it; of the data's settings only their own
+            background counts.
+        batch_size: Images per batch.
+    """
+    data: ChromosomeData = build(
+        node,
+        preparation=trained.preparation.to_dict(),
+        augmentation=None,
+        batch_size=batch_size,
+        channels=trained.network.spec.channels,
+        crop=None,
+        align=None,
+    )
+    return data
+
+
+def own_data(config: DictConfig) -> DictConfig:
+    """Give the node ``data`` of a run's configuration.
+
+    A run directory may come from anywhere: only this program's own data classes are built from its settings.
+
+    Raises:
+        SettingsError: If the node names any other class.
+    """
+    node: Any = config.data
+    targets = [
+        node.get("_target_"),
+        *(child.get("_target_") for child in node.values() if isinstance(child, DictConfig)),
+    ]
+    for target in targets:
+        if target is not None and not str(target).startswith("karyo.data."):
+            raise SettingsError(f"the run's settings name {target}, which is not karyo's; give data=NAME instead.")
+    assert isinstance(node, DictConfig)
+    return node
+
+
+def side_of_split(directory: Path, side: str, records: Sequence[Record]) -> list[int]:
+    """Find the images of a side of a split as the run itself wrote it down.
+
+    Args:
+        directory: The run's directory.
+        side: ``train``, ``validation`` or ``test``.
+        records: Of the run's own data.
+
+    Returns:
+        Positions in ``records``, ascending.
+
+    Raises:
+        DataError: If the run's split is missing or damaged.
+    """
+    path = directory / SPLIT
+    try:
+        paths = set(json.loads(path.read_text(encoding="utf-8"))[side])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is missing or damaged, so it is not known which images were unseen.") from error
+    return [position for position, record in enumerate(records) if record.path in paths]
+
+
+def _configuration(path: Path) -> DictConfig:
+    try:
+        own = OmegaConf.load(path)
+    except Exception as error:  # a damaged YAML file raises errors of its parser's own
+        raise DataError(f"{path} is missing or damaged, so it is not known what the run was trained on.") from error
+    if not isinstance(own, DictConfig) or not isinstance(own.get("data"), DictConfig):
+        raise DataError(f"{path} does not say what the run was trained on; it is damaged.")
+    return own
