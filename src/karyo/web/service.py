@@ -1,0 +1,94 @@
+"""What the routes share: the model, its batches, the counters, and whether the server is ready."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from flask import current_app
+from werkzeug.datastructures import FileStorage
+
+from karyo.inference.prediction import Prediction
+from karyo.inference.predictor import Predictor, PreparedImage
+from karyo.web.batching import Batcher, QueueFullError, StoppedError
+from karyo.web.metrics import Metrics
+from karyo.web.refusal import Refusal
+from karyo.web.settings import ServerSettings
+from karyo.web.uploads import Unreadable, prepare
+
+EXTENSION = "karyo"
+"""Under which name an application keeps its service."""
+
+
+@dataclass(frozen=True, eq=False)
+class Service:
+    """What the routes share.
+
+    Attributes:
+        predictor: The model.
+        settings: The server's.
+        metrics: The counters.
+        batcher: Takes prepared images of all threads to the network.
+        stopping: Set when the server has been told to stop.
+    """
+
+    predictor: Predictor
+    settings: ServerSettings
+    metrics: Metrics
+    batcher: Batcher
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def start(cls, predictor: Predictor, settings: ServerSettings) -> "Service":
+        """Start the batching thread and run one empty image through the network, so that the first client need not.
+
+        Raises:
+            DataError: If the network does not work.
+        """
+        metrics = Metrics(predictor.passport)
+        size = predictor.passport.preparation.size
+        predictor.classify([PreparedImage("warm-up", np.zeros((size, size), np.uint8), ())])
+        batcher = Batcher(predictor.classify, settings.batch, settings.queue, metrics.batches.observe)
+        metrics.waiting.set_function(lambda: batcher.waiting)
+        return cls(predictor, settings, metrics, batcher)
+
+    def classify(self, files: Sequence[FileStorage]) -> list[Prediction | Unreadable]:
+        """Classify the images of a request.
+
+        Args:
+            files: As the form brought them, at least one.
+
+        Returns:
+            What is known of each, in the same order.
+
+        Raises:
+            Refusal: 413 for too many images, 503 if the server has too much to do.
+        """
+        most = self.settings.max_images
+        if len(files) > most:
+            raise Refusal(413, f"Send at most {most} images in one request, not {len(files)}.", "too_many_images")
+        known = [
+            prepare(self.predictor, file, position, self.settings.max_pixels) for position, file in enumerate(files, 1)
+        ]
+        try:
+            predictions = iter(self.batcher([each for each in known if isinstance(each, PreparedImage)]))
+        except (QueueFullError, StoppedError) as error:
+            raise Refusal(503, headers={"Retry-After": "1"}) from error
+        outcomes = [each if isinstance(each, Unreadable) else next(predictions) for each in known]
+        self._count(outcomes)
+        return outcomes
+
+    def _count(self, outcomes: Sequence[Prediction | Unreadable]) -> None:
+        for each in outcomes:
+            if isinstance(each, Unreadable):
+                self.metrics.images.labels("unreadable").inc()
+                continue
+            self.metrics.images.labels("rejected" if each.rejected else "accepted").inc()
+            for reason in each.reasons:
+                self.metrics.rejected.labels(reason).inc()
+
+
+def the_service() -> Service:
+    """Give the service of the application that handles the current request."""
+    service: Service = current_app.extensions[EXTENSION]
+    return service
