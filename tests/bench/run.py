@@ -27,6 +27,8 @@ MEASURES = (
     "straightening",
     "sweeps",
     "comparing",
+    "predicting",
+    "serving",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _BUSY = 0.5
