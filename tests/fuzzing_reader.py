@@ -5,7 +5,6 @@ it died of. Prints what happened as JSON.
 """
 
 import json
-import resource
 import sys
 import time
 import zlib
@@ -13,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from hostile import chunk, encoded, picture, rare, scanned_jpeg
+from hostile import chunk, encoded, peak_mb, picture, rare, scanned_jpeg
 from PIL import Image
 
 from karyo.errors import DataError
@@ -139,8 +138,7 @@ def main() -> None:
                 found["of several lines"] += len(str(error).splitlines()) > 1
                 reasons[" ".join(str(error).split()[:4])] += 1
             slowest = max(slowest, time.monotonic() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({**found, "slowest_s": round(slowest, 3), "peak_mb": round(peak), "reasons": reasons}))
+    print(json.dumps({**found, "slowest_s": round(slowest, 3), "peak_mb": round(peak_mb()), "reasons": reasons}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -27,6 +28,15 @@ NAMES = (
     ".",
 )
 """What a stranger may call a file."""
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held so far, MB.
+
+    Not ``ru_maxrss``: a process inherits that from the one that started it, and a test's is large already.
+    """
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def picture(height: int = 40, width: int = 30) -> np.ndarray:

@@ -25,6 +25,7 @@ from karyo.imaging.write import write_png
 from karyo.inference.passport import METADATA_KEY
 from karyo.models.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.slow
 CELLS = 8
 
 
@@ -35,9 +36,9 @@ def distance_learned_once() -> Iterator[None]:
 
     learn, known = exporting.learn_distance, {}
 
-    def once(run: TrainedRun) -> Any:
+    def once(run: TrainedRun, greys: Any) -> Any:
         if run.data.fingerprint not in known:
-            known[run.data.fingerprint] = learn(run)
+            known[run.data.fingerprint] = learn(run, greys)
         return known[run.data.fingerprint]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -220,7 +221,6 @@ def backbone_convolutions(run: Path) -> int:
     return sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
 
 
-@pytest.mark.slow
 def test_a_program_for_torch(trained: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "chromosome.pt2"
     export(trained, out)
@@ -256,7 +256,6 @@ def test_a_file_that_says_something_else_is_refused_and_leaves_nothing(
     assert list(out.parent.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_of_a_sweep_the_best_run(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, accuracy in (("worse", 0.1), ("better", 0.9)):
         copy = Path(shutil.copytree(trained, tmp_path / "sweep" / name))
@@ -292,7 +291,6 @@ def test_other_images_than_it_was_trained_on(trained: Path, images: Path, tmp_pa
         export(trained, tmp_path / "a.onnx", data_root=other)
 
 
-@pytest.mark.slow
 def test_a_checkpoint_inside_and_outside_its_run(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "lone.ckpt").write_bytes((copied / "checkpoints/best.ckpt").read_bytes())
     with pytest.raises(SettingsError, match="not inside the directory of a run"):
@@ -301,7 +299,6 @@ def test_a_checkpoint_inside_and_outside_its_run(copied: Path, tmp_path: Path) -
     assert metadata(tmp_path / "a.onnx")["training"]["epoch"] == 8
 
 
-@pytest.mark.slow
 def test_a_network_that_diverged(copied: Path, tmp_path: Path) -> None:
     content = torch.load(copied / "checkpoints/best.ckpt", weights_only=True)
     for name, weights in content["state_dict"].items():

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from karyo.evaluation.metrics import log_loss
 from karyo.exporting.calibration import COLDEST, HOTTEST, calibrated, fit_temperature
-from karyo.exporting.measured import Limits, measure_side
+from karyo.exporting.measured import Limits, measure_side, settle
 from karyo.exporting.selection import Selected, choose_threshold, select
 from karyo.inference.engines import Answer
+from karyo.inference.passport import Scope
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
@@ -84,5 +85,23 @@ def test_an_image_that_is_too_far_is_not_accepted_however_sure() -> None:
     records = [SimpleNamespace(path=str(number), cell=None) for number in range(24)]
     run: Any = SimpleNamespace(labels=lambda side: np.arange(24), records=lambda side: records, config={"bootstrap": 0})
     answer = Answer(logits, distance)
+    clear = np.ones(24, np.bool_)
     for limit, accepted in ((None, 24), (0.5, 12), (1.0, 24)):
-        assert measure_side(run, "test", answer, answer, Limits(1.0, limit, 0.5)).selected.accepted == accepted
+        limits = Limits(1.0, Scope(distance=limit), 0.5)
+        assert measure_side(run, "test", answer, answer, clear, limits).selected.accepted == accepted
+    # Nor is one whose pixels are doubted; it counts for coverage all the same.
+    clear[:6] = False
+    doubted = measure_side(run, "test", answer, answer, clear, Limits(1.0, Scope(), 0.5))
+    assert (doubted.selected.accepted, doubted.selected.images, doubted.doubted) == (18, 24, 0.25)
+
+
+def test_the_threshold_is_chosen_among_what_the_other_limits_leave() -> None:
+    logits = np.array(9 * np.eye(24), np.float32)
+    answer = Answer(logits, np.zeros(24, np.float32))
+    # Every image of the first six is wrong; nothing else is, so once they are doubted all the rest can be accepted.
+    labels, clear = np.arange(24), np.ones(24, np.bool_)
+    labels[:6] = 23
+    assert settle(answer, clear, Scope(), labels, 0.0).threshold == 1.0
+    clear[:6] = False
+    assert settle(answer, clear, Scope(shortest=9), labels, 0.0).threshold == 0.0
+    assert settle(answer, clear, Scope(shortest=9), labels, 0.0).scope == Scope(shortest=9, distance=0.0)

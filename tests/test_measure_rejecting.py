@@ -116,6 +116,7 @@ def test_wilson_interval() -> None:
     assert wilson_interval(0, 0) == (0, 1)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tiny_model(tmp_path, scope=Scope(shortest=10), threshold=0.0)
     rejecting(model, count=2, as_json=True)

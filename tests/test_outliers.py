@@ -50,10 +50,12 @@ def limit(fitted: OutlierDistance) -> float:
     return choose_limit(distances(fitted, drawn(range(20, 23))))
 
 
+@pytest.mark.slow
 def test_unseen_chromosomes_are_near(fitted: OutlierDistance, limit: float) -> None:
     assert (distances(fitted, drawn(range(40, 43))) > limit).mean() < 0.06
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*strangers.DRAWN, *misfits.PAIRED])
 def test_strangers_are_far(fitted: OutlierDistance, limit: float, greys: list[Picture], kind: str) -> None:
     rng = np.random.default_rng(99)
@@ -70,6 +72,7 @@ def test_strangers_are_far(fitted: OutlierDistance, limit: float, greys: list[Pi
     assert (distances(fitted, made) > limit).mean() >= expected
 
 
+@pytest.mark.slow
 def test_onnx_says_the_same(fitted: OutlierDistance, greys: list[Picture], tmp_path: Path) -> None:
     import onnxruntime
 
@@ -86,6 +89,7 @@ def test_onnx_says_the_same(fitted: OutlierDistance, greys: list[Picture], tmp_p
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_distance(greys: list[Picture]) -> None:
     state = torch.get_rng_state()
     images = prepared(greys[:40])

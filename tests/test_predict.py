@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -232,6 +233,26 @@ def test_predicting_imports_nothing_of_training(model: Path, images: Path) -> No
     )
     assert done.stdout.splitlines()[-1] == "[]"
     assert str(image) in done.stdout
+
+
+def test_onnxruntime_reports_to_nobody(model: Path, images: Path, tmp_path: Path) -> None:
+    image = next(images.rglob("*.png"))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, karyo; karyo.load(sys.argv[1]).predict(sys.argv[2])",
+            str(model),
+            str(image),
+        ],
+        env={key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "ORT_"))}
+        | {"HOME": str(tmp_path)},
+        timeout=60,
+        check=True,
+    )
+    assert done.returncode == 0
+    # Where it reports, it keeps the id of the device below the home directory.
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_command_that_lacks_its_packages_says_what_to_install(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def _notes(exported: "Exported") -> list[str]:
         notes.append(
             "no threshold keeps the error that low, so every image will be rejected; choose a larger --wanted-error"
         )
-    doubted = exported.verification.doubted
+    doubted = exported.measured["validation"].doubted
     if doubted > _MANY_DOUBTED:
         notes.append(f"{percent(doubted)} of the validation images are rejected for what they look like")
     return notes

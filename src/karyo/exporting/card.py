@@ -57,7 +57,7 @@ def write_card(model: Path, passport: Passport, verification: Verification, meas
         "What it reaches": _reached(measured),
         "When it is sure": _certainty(passport, measured),
         "Where it is weak": _weak(measured),
-        "Known limits": _limits(passport, verification, measured),
+        "Known limits": _limits(passport, measured),
         "What may be done with it": [passport.licence or _no_licence(passport)],
         "Where it comes from": _provenance(passport, verification),
     }
@@ -146,7 +146,7 @@ def _weak(measured: Mapping[str, Measured]) -> list[str]:
     return [note, "", *_table(("class", "recall", "precision", "images"), rows), *([""] if rare else []), *rare]
 
 
-def _limits(passport: Passport, verification: Verification, measured: Mapping[str, Measured]) -> list[str]:
+def _limits(passport: Passport, measured: Mapping[str, Measured]) -> list[str]:
     facts = passport.training
     limits = [
         "It knows single chromosomes only; it neither divides clusters nor counts.",
@@ -154,8 +154,7 @@ def _limits(passport: Passport, verification: Verification, measured: Mapping[st
         f"It was trained on {facts.get('dataset', _UNKNOWN)}. Images of another staining, microscope, resolution or "
         "laboratory may be recognised far less often than the tables say; measure it on your own before relying on it.",
         "It is for research. It is no medical device, and no finding may rest on it alone.",
-        f"{percent(verification.doubted)} of {verification.images} verified images, each of a single chromosome, were "
-        f"rejected for what they look like ({', '.join(_looks())}).",
+        f"{_doubted(measured)}, each of a single chromosome, are rejected for their pixels ({', '.join(_looks())}).",
     ]
     cells = min((it.measures.n_cells for it in measured.values() if it.measures.n_cells), default=0)
     if 0 < cells < _FEW_CELLS:
@@ -168,6 +167,11 @@ def _limits(passport: Passport, verification: Verification, measured: Mapping[st
             "about 2019) sums may saturate, and the accuracy be lower than the tables say."
         )
     return [f"- {limit}" for limit in limits]
+
+
+def _doubted(measured: Mapping[str, Measured]) -> str:
+    shares = (f"{percent(it.doubted)} of {it.selected.images:,} {side} images" for side, it in measured.items())
+    return " and ".join(shares)
 
 
 def _looks() -> list[str]:

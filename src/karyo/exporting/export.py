@@ -1,8 +1,8 @@
 """From a finished run to one verified file, and a card that says what is in it."""
 
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from karyo.exporting.answers import answers_of
 from karyo.exporting.card import write_card
 from karyo.exporting.facts import training_facts
 from karyo.exporting.graph import ExportedGraph
-from karyo.exporting.measured import Limits, Measured, measure_side, settle
+from karyo.exporting.measured import Limits, Measured, clear_images, measure_side, settle
 from karyo.exporting.onnx_file import to_onnx, write_onnx
 from karyo.exporting.outliers import OutlierDistance, fit_outliers
 from karyo.exporting.quantisation import quantise
@@ -108,10 +108,17 @@ def export(run: TrainedRun, wanted: Wanted) -> Exported:
     check_place(wanted)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / f"draft{wanted.out.suffix}"
-        graph = ExportedGraph(run.trained.network, learn_distance(run)).eval()
+        greys = _as_stored(run)
+        graph = ExportedGraph(run.trained.network, learn_distance(run, greys)).eval()
         write, answers, originals = _translate(run, wanted, graph, draft)
-        limits = settle(answers["validation"], run.labels("validation"), wanted.wanted_error)
-        measured = {side: measure_side(run, side, answers[side], originals[side], limits) for side in answers}
+        scope = choose_scope(greys, run.trained.preparation.polarity)
+        clear = {side: clear_images(run, side, scope) for side in answers}
+        limits = settle(
+            answers["validation"], clear["validation"], scope, run.labels("validation"), wanted.wanted_error
+        )
+        measured = {
+            side: measure_side(run, side, answers[side], originals[side], clear[side], limits) for side in answers
+        }
         passport = build_passport(run, wanted, limits, measured)
         write(passport, draft)
         verification = verify(Predictor(open_engine(draft)), run)
@@ -139,16 +146,11 @@ def check_place(wanted: Wanted) -> None:
         raise SettingsError(f"cannot write to {wanted.out.parent}: {reason}; choose another -o") from error
 
 
-def learn_distance(run: TrainedRun) -> OutlierDistance:
-    """Learn from the training side what chromosomes look like."""
+def learn_distance(run: TrainedRun, greys: Sequence[NDArray[np.uint8]]) -> OutlierDistance:
+    """Learn from the training side what chromosomes look like; ``greys`` are some of its images as stored."""
     images = run.data.images(run.some("train", _LEARNED_FROM))
     aside = run.data.images(run.some("validation", _LEARNED_FROM))
-    return fit_outliers(images, aside, _as_stored(run), run.trained.preparation)
-
-
-def learn_scope(run: TrainedRun) -> Scope:
-    """Learn from the training side how small and how blurred a chromosome may be."""
-    return choose_scope(_as_stored(run), run.trained.preparation.polarity)
+    return fit_outliers(images, aside, greys, run.trained.preparation)
 
 
 def _as_stored(run: TrainedRun) -> list[NDArray[np.uint8]]:
@@ -201,7 +203,7 @@ def build_passport(run: TrainedRun, wanted: Wanted, limits: Limits, measured: Ma
         temperature=limits.temperature,
         threshold=limits.threshold,
         selection=selection,
-        scope=replace(learn_scope(run), distance=limits.distance),
+        scope=limits.scope,
         training=training_facts(run, measured),
         data_fingerprint=run.trained.data_fingerprint,
         checkpoint=run.fingerprint,

@@ -1,6 +1,6 @@
 """What an exported file does on a side of the split: accuracy, calibration, and what its limits accept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from karyo.exporting.outliers import choose_limit
 from karyo.exporting.run import TrainedRun
 from karyo.exporting.selection import Selected, choose_threshold, select
 from karyo.inference.engines import Answer
+from karyo.inference.passport import Passport, Scope
+from karyo.inference.scope import doubts
+from karyo.progress import progress_bar
 
 _FALSE_REJECTION = 0.01
 _MOST_RESAMPLES = 1000
@@ -24,12 +27,12 @@ class Limits:
 
     Attributes:
         temperature: What logits are divided by.
-        distance: The largest distance from the training images that is accepted; None where it is not measured.
+        scope: Limits for images that are no single chromosome, the distance among them.
         threshold: The least probability that is accepted.
     """
 
     temperature: float
-    distance: float | None
+    scope: Scope
     threshold: float
 
 
@@ -41,32 +44,60 @@ class Measured:
         measures: With intervals over cells, of the calibrated probabilities.
         original: Accuracy of the network before quantisation, 0..1; that of ``measures`` where there was none.
         uncalibrated: Expected calibration error at temperature 1, 0..1; after it, see ``measures``.
-        selected: What the limits accept.
+        doubted: Share of images that are rejected for their pixels alone, 0..1; all of them show a chromosome, so these
+            are lost without need.
+        selected: What all limits together accept.
     """
 
     measures: Measures
     original: float
     uncalibrated: float
+    doubted: float
     selected: Selected
 
 
-def settle(answer: Answer, labels: NDArray[np.int64], wanted_error: float) -> Limits:
-    """Fit the temperature, then the limit of the distance, then the threshold among what that leaves.
+def settle(
+    answer: Answer, clear: NDArray[np.bool_], scope: Scope, labels: NDArray[np.int64], wanted_error: float
+) -> Limits:
+    """Fit the temperature, then the limit of the distance, then the threshold among what the limits leave.
 
     Args:
         answer: Of the file, about the validation side.
+        clear: bool (N,), which images :func:`clear_images` has no doubts about.
+        scope: What was learned from the training side; the distance is not in it yet.
         labels: int64 (N,), the true classes.
         wanted_error: Share of the accepted images that may be wrong, 0..1.
     """
     temperature = fit_temperature(answer.logits, labels)
     distance = None if answer.distance is None else choose_limit(answer.distance, _FALSE_REJECTION)
-    near = _near(answer, distance)
+    left = clear & _near(answer, distance)
     confidence = calibrated(answer.logits, temperature).max(axis=1)
     correct = answer.logits.argmax(axis=1) == labels
-    return Limits(temperature, distance, choose_threshold(confidence[near], correct[near], wanted_error))
+    threshold = choose_threshold(confidence[left], correct[left], wanted_error)
+    return Limits(temperature, replace(scope, distance=distance), threshold)
 
 
-def measure_side(run: TrainedRun, side: str, answer: Answer, original: Answer, limits: Limits) -> Measured:
+def clear_images(run: TrainedRun, side: str, scope: Scope) -> NDArray[np.bool_]:
+    """Look at a side's images as the predictor will, before the network sees them.
+
+    Returns:
+        bool (N,), true where nothing is wrong with the pixels.
+    """
+    preparation = run.trained.preparation
+    passport = Passport(run.trained.network.spec.name, preparation, scope=scope)
+    records = run.records(side)
+    clear = np.zeros(len(records), np.bool_)
+    with progress_bar(f"looking: {side}", len(records), only_on_terminals=True) as advance:
+        for row, record in enumerate(records):
+            grey = run.data.source.read(record)
+            clear[row] = not doubts(grey, passport, preparation.follow(grey)[1])
+            advance()
+    return clear
+
+
+def measure_side(
+    run: TrainedRun, side: str, answer: Answer, original: Answer, clear: NDArray[np.bool_], limits: Limits
+) -> Measured:
     """Measure what a file answered about a side.
 
     Args:
@@ -74,17 +105,20 @@ def measure_side(run: TrainedRun, side: str, answer: Answer, original: Answer, l
         side: ``validation`` or ``test``; at least one image.
         answer: Of the file.
         original: Of the file before quantisation.
+        clear: bool (N,), which images :func:`clear_images` has no doubts about.
         limits: From the validation side.
     """
     labels, records = run.labels(side), run.records(side)
     probabilities = calibrated(answer.logits, limits.temperature)
     cells, paths = [record.cell for record in records], [record.path for record in records]
-    accepted = _near(answer, limits.distance) & (probabilities.max(axis=1) >= limits.threshold)
+    sure = probabilities.max(axis=1) >= limits.threshold
+    accepted = clear & sure & _near(answer, limits.scope.distance)
     resamples = run.config.get("bootstrap", _MOST_RESAMPLES)
     return Measured(
         measure(Predictions(paths, cells, labels, probabilities), resamples=min(resamples, _MOST_RESAMPLES)),
         float((original.logits.argmax(axis=1) == labels).mean()),
         float(calibration_error(labels, calibrated(answer.logits, 1.0))),
+        float((~clear).mean()),
         select(accepted, probabilities.argmax(axis=1) == labels),
     )
 

@@ -32,15 +32,12 @@ class Verification:
         batches: Sizes of the batches they went in.
         largest: The largest difference between two probabilities, 0..1.
         agreeing: Share of images with the same most probable class, 0..1.
-        doubted: Share of images that the predictor rejects for what they look like, before any class is asked for; all
-            of them show a chromosome, so these are lost without need.
     """
 
     images: int
     batches: tuple[int, ...]
     largest: float
     agreeing: float
-    doubted: float
 
 
 def verify(predictor: Predictor, run: TrainedRun) -> Verification:
@@ -67,10 +64,9 @@ def verify(predictor: Predictor, run: TrainedRun) -> Verification:
             for _ in batch:
                 advance()
     answers, truth = np.stack([each.probabilities for each in found]), np.concatenate(expected)
-    looks = [bool(set(each.reasons) - {"low_confidence", "not_a_chromosome"}) for each in found]
     same = answers.argmax(axis=1) == truth.argmax(axis=1)
     largest = float(np.abs(answers - truth).max())
-    return Verification(len(found), tuple(sorted(set(sizes))), largest, float(same.mean()), float(np.mean(looks)))
+    return Verification(len(found), tuple(sorted(set(sizes))), largest, float(same.mean()))
 
 
 def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:

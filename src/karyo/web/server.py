@@ -1,6 +1,7 @@
 """The server: waitress with this program's limits, and an end that finishes what is running."""
 
 import errno
+import math
 import signal
 import socket
 import time
@@ -27,6 +28,7 @@ from karyo.web.settings import ServerSettings
 _LONGEST_HEADER = 16_384
 _TICK = 0.5
 _BACKLOG = 1024
+_AFTER_OUR_LIMIT = 5
 _TROUBLES = {
     errno.EADDRINUSE: "another program listens there already; choose another --port",
     errno.EACCES: "only an administrator may use a port below 1024; choose another --port",
@@ -92,7 +94,12 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         wasyncore.loop(timeout=_TICK, use_poll=True, map=self._map, count=1)
 
 
-def serve(model: Path, settings: ServerSettings, announce: Callable[[str], None] = print) -> None:
+def say(line: str) -> None:
+    """Print a line at once: whoever waits for it may read from a pipe."""
+    print(line, flush=True)
+
+
+def serve(model: Path, settings: ServerSettings, announce: Callable[[str], None] = say) -> None:
     """Serve a model until SIGTERM or SIGINT.
 
     Args:
@@ -152,7 +159,8 @@ def _adjust(settings: ServerSettings) -> Adjustments:
         threads=settings.threads,
         connection_limit=settings.connections,
         cleanup_interval=1,
-        channel_timeout=int(settings.request_timeout),
+        # Later than our own limit, which answers 408; waitress hangs up without a word.
+        channel_timeout=math.ceil(settings.request_timeout) + _AFTER_OUR_LIMIT,
         log_socket_errors=False,
         recv_bytes=65_536,
         max_request_header_size=_LONGEST_HEADER,
