@@ -133,6 +133,47 @@ def test_stopping_finishes_what_waits_and_takes_nothing_more():
         network.open.set()
         ending.result(10)
         assert [_names(each.result(1)) for each in asked] == [["first"], ["a", "b", "c"]]
-    assert not [
-        thread for thread in threading.enumerate() if thread.name == "karyo-batching" and thread is batcher._thread
-    ]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("karyo-batching")]
+
+
+def test_a_batch_that_is_alone_gets_all_cores_and_several_run_side_by_side():
+    alone, crowded = _Network(), _Network()
+    batcher = Batcher(alone, largest=4, queue=100, crowded=crowded, lanes=2)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(batcher, _images("first"))
+        assert alone.entered.wait(10)
+        # The first lane is still busy: the second one takes what comes, and the next has to wait.
+        second = pool.submit(batcher, _images("second"))
+        assert crowded.entered.wait(10)
+        third = pool.submit(batcher, _images("third"))
+        _wait_until_waiting(batcher, 1)
+        crowded.open.set()
+        assert _names(second.result(10)) == ["second"]
+        assert _names(third.result(10)) == ["third"]
+        assert not first.done()
+        alone.open.set()
+        assert _names(first.result(10)) == ["first"]
+    assert _names(batcher(_images("last"))) == ["last"]
+    assert alone.batches == [["first"], ["last"]]
+    assert crowded.batches == [["second"], ["third"]]
+    batcher.stop()
+
+
+def test_idle_lanes_share_what_waits():
+    crowded = _Network()
+    batcher = Batcher(crowded, largest=8, queue=100, crowded=crowded, lanes=2)
+    with ThreadPoolExecutor(8) as pool:
+        held = [pool.submit(batcher, _images("a"))]
+        assert crowded.entered.wait(10)
+        crowded.entered.clear()
+        held.append(pool.submit(batcher, _images("b")))
+        assert crowded.entered.wait(10)
+        asked = []
+        for number in range(6):
+            asked.append(pool.submit(batcher, _images(f"{number}")))
+            _wait_until_waiting(batcher, number + 1)
+        crowded.open.set()
+        assert [_names(each.result(10)) for each in (*held, *asked)] == [["a"], ["b"], *([str(n)] for n in range(6))]
+    # The lane that ends first finds the other busy and takes all, or both have ended and each takes half.
+    assert [len(batch) for batch in crowded.batches[2:]] in ([6], [3, 3])
+    batcher.stop()

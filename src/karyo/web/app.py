@@ -31,12 +31,16 @@ _OPEN = "/api/v1/ideogram/"
 _DATA = (*_NEEDS_KEY, "/healthz", "/readyz", "/openapi.json")
 
 
-def create_app(predictor: Predictor, settings: ServerSettings | None = None) -> APIFlask:
+def create_app(
+    predictor: Predictor, settings: ServerSettings | None = None, crowded: Predictor | None = None
+) -> APIFlask:
     """Make the application; its service with the batching thread is ready when this returns.
 
     Args:
         predictor: The opened model.
         settings: The server's; None for the defaults.
+        crowded: The same model opened with one thread, for when there is much to do; see
+            :meth:`~karyo.web.service.Service.start`.
 
     Returns:
         A WSGI application; ``app.extensions["karyo"]`` is its :class:`~karyo.web.service.Service`.
@@ -46,7 +50,7 @@ def create_app(predictor: Predictor, settings: ServerSettings | None = None) -> 
     """
     # The page's own files belong to its blueprint; APIFlask takes no None for a folder of the application's.
     app = APIFlask("karyo.web", static_folder=cast("str", None), title="karyo", version=__version__, docs_path=None)
-    service = Service.start(predictor, settings or ServerSettings())
+    service = Service.start(predictor, settings or ServerSettings(), crowded)
     app.extensions[EXTENSION] = service
     _configure(app, service.settings)
     for blueprint in (api, report_api, operations, docs, page):

@@ -16,8 +16,8 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from karyo.errors import SettingsError
-from karyo.inference.predictor import load
+from karyo.errors import DataError, SettingsError
+from karyo.inference.predictor import Predictor, load
 from karyo.web.access_log import start_logging
 from karyo.web.app import create_app
 from karyo.web.channel import Channel
@@ -115,8 +115,7 @@ def serve(model: Path, settings: ServerSettings, announce: Callable[[str], None]
     try:
         return_large_blocks()
         start_logging(settings.access_log)
-        predictor = load(model, settings.network_threads)
-        app = create_app(predictor, settings)
+        app = create_app(*_open(model, settings))
         service: Service = app.extensions[EXTENSION]
         server = Server(service, app, listener)
         _stop_on_signals(service, server)
@@ -125,6 +124,17 @@ def serve(model: Path, settings: ServerSettings, announce: Callable[[str], None]
         service.batcher.stop()
     finally:
         listener.close()
+
+
+def _open(model: Path, settings: ServerSettings) -> tuple[Predictor, ServerSettings, Predictor | None]:
+    """Open a model for one batch with all cores and, where there are several, for many batches with one core each."""
+    predictor = load(model, settings.network_threads)
+    if settings.lanes == 1:
+        return predictor, settings, None
+    crowded = load(model, 1)
+    if crowded.passport != predictor.passport:
+        raise DataError(f"{model} was replaced while it was being opened; start again")
+    return predictor, settings, crowded
 
 
 def address(listener: socket.socket) -> str:

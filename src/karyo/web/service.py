@@ -39,8 +39,14 @@ class Service:
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def start(cls, predictor: Predictor, settings: ServerSettings) -> "Service":
-        """Start the batching thread and run one empty image through the network, so that the first client need not.
+    def start(cls, predictor: Predictor, settings: ServerSettings, crowded: Predictor | None = None) -> "Service":
+        """Start the batching and run one empty image through the network, so that the first client need not.
+
+        Args:
+            predictor: The model.
+            settings: The server's.
+            crowded: The same model opened with one thread: as many of its batches as the network has threads run side
+                by side when there is much to do. None for one batch at a time.
 
         Raises:
             DataError: If the network does not work.
@@ -48,7 +54,14 @@ class Service:
         metrics = Metrics(predictor.passport)
         size = predictor.passport.preparation.size
         predictor.classify([PreparedImage("warm-up", np.zeros((size, size), np.uint8), ())])
-        batcher = Batcher(predictor.classify, settings.batch, settings.queue, metrics.batches.observe)
+        batcher = Batcher(
+            predictor.classify,
+            settings.batch,
+            settings.queue,
+            metrics.batches.observe,
+            crowded.classify if crowded else None,
+            settings.lanes if crowded else 1,
+        )
         metrics.waiting.set_function(lambda: batcher.waiting)
         return cls(predictor, settings, metrics, batcher)
 

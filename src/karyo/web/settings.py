@@ -1,5 +1,6 @@
 """How the server is set up: by flags, by environment variables, within ranges that can be meant."""
 
+import os
 import re
 import types
 import typing
@@ -102,6 +103,11 @@ class ServerSettings:
     def max_upload_bytes(self) -> int:
         """Largest request body, bytes."""
         return self.max_upload_mb * 2**20
+
+    @property
+    def lanes(self) -> int:
+        """Batches that run side by side when there is much to do: as many as the network has threads."""
+        return self.network_threads or os.cpu_count() or 1
 
     @classmethod
     def gather(cls, flags: Mapping[str, Any], environment: Mapping[str, str]) -> "ServerSettings":
