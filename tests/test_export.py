@@ -234,7 +234,7 @@ def test_a_program_for_torch(trained: Path, images: Path, tmp_path: Path, capsys
         logits = network(torch.from_numpy(pixels[rows, None]))[0].detach().double()
         found = torch.softmax(logits / passport.temperature, dim=1).numpy()
         np.testing.assert_allclose(found, by_checkpoint(trained, paths[rows], passport.temperature), atol=1e-5)
-    assert "torch.export.load" in out.with_suffix(".md").read_text()
+    assert "torch.export.load" in out.with_name("chromosome.pt2.md").read_text()
 
 
 def test_a_file_that_says_something_else_is_refused_and_leaves_nothing(
@@ -343,10 +343,18 @@ def test_a_file_that_is_there_stays_unless_it_may_be_replaced(trained: Path, tmp
     out.with_suffix(".md").write_text("mine")
     with pytest.raises(SettingsError, match=r"a\.md is there already; .*--force"):
         export(trained, out)
+    # What is no card was written by somebody: not even --force takes it.
+    with pytest.raises(SettingsError, match=r"a\.md is there and no model card, so it stays"):
+        export(trained, out, force=True)
+    assert out.with_suffix(".md").read_text() == "mine"
+    out.with_suffix(".md").write_text("# a: chromosome classifier (old)\n")
     export(trained, out, force=True)
-    assert out.with_suffix(".md").read_text().startswith("# a: ")
+    assert "# a: chromosome classifier (test_resnet" in out.with_suffix(".md").read_text()
     with pytest.raises(SettingsError, match=r"a\.onnx is there already"):
         export(trained, out)
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(SettingsError, match=r"folder\.onnx is a folder"):
+        export(trained, tmp_path / "folder.onnx", force=True)
 
 
 def test_what_cannot_be_meant(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from karyo.evaluation.metrics import log_loss
-from karyo.exporting.calibration import COLDEST, HOTTEST, calibrated, fit_temperature
+from karyo.exporting.calibration import COLDEST, HOTTEST, fit_temperature
 from karyo.exporting.measured import Limits, measure_side, settle
 from karyo.exporting.selection import Selected, choose_threshold, select
 from karyo.inference.engines import Answer
 from karyo.inference.passport import Scope
+from karyo.inference.prediction import calibrated
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])

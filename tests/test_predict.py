@@ -18,9 +18,14 @@ from karyo.chromosomes import CLASSES
 from karyo.commands import app
 from karyo.data.synthetic import SyntheticSource
 from karyo.errors import DataError, SettingsError
+from karyo.imaging.preparation import Preparation
 from karyo.imaging.write import write_png
+from karyo.inference.engines import Answer
 from karyo.inference.many import Unreadable, find_images, predict_many
+from karyo.inference.passport import Passport, Scope
 from karyo.inference.prediction import Prediction
+from karyo.inference.predictor import Predictor
+from karyo.inference.results import row_of
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +125,6 @@ def test_a_stopped_command_goes_on_where_it_was(
 ) -> None:
     whole = tmp_path / "whole.csv"
     predict(model, images, "--csv", whole)
-    from karyo.inference.predictor import Predictor
-
     classify, calls = Predictor.classify, []
 
     def interrupted(self: Predictor, prepared: list) -> list:
@@ -145,6 +148,100 @@ def test_a_stopped_command_goes_on_where_it_was(
     assert sum(calls) == 46 - 20
     assert (tmp_path / "out.csv").read_text(encoding="utf-8") == whole.read_text(encoding="utf-8")
     assert list(tmp_path.glob(".out.csv*")) == []
+
+
+def test_nothing_needed_is_written_over(model: Path, images: Path, tmp_path: Path) -> None:
+    image = next(images.rglob("*.png"))
+    before = (model.read_bytes(), image.read_bytes())
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for arguments, words in (
+        (["--csv", model], "is the model or one of the images"),
+        (["--jsonl", image], "is the model or one of the images"),
+        (["--csv", tmp_path / "folder"], "no file that can be written over"),
+        (["--csv", tmp_path / "a.csv", "--jsonl", tmp_path / "pipe"], "no file that can be written over"),
+        (["--csv", tmp_path / "a.txt", "--jsonl", tmp_path / "." / "a.txt"], "both name"),
+        (["--csv", "-", "--jsonl", "-"], "both name"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            predict(model, images, *arguments)
+    assert (model.read_bytes(), image.read_bytes()) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+def test_a_link_stays_a_link(model: Path, images: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out.csv").symlink_to(tmp_path / "elsewhere" / "real.csv")
+    assert predict(model, images, "--csv", tmp_path / "out.csv")[0] == 0
+    assert (tmp_path / "out.csv").is_symlink()
+    assert len(rows_of(tmp_path / "elsewhere" / "real.csv")) == 46
+
+
+def test_how_many_classes_are_named_is_no_matter_of_when(model: Path, images: Path, tmp_path: Path) -> None:
+    from karyo.inference.journal import Journal
+
+    paths = find_images([images])
+    predictor = karyo.load(model)
+    with Journal(tmp_path / "out.jsonl", predictor.passport) as journal:
+        for outcome in predict_many(predictor, paths[:9]):
+            journal.add(row_of(outcome))
+    predict(model, images, "--jsonl", tmp_path / "out.jsonl", "--top", 2)
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [len(json.loads(line)["top"]) for line in lines] == [2] * 46
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("flags", [[], ["--csv", "-"], ["--jsonl", "-"]])
+def test_a_full_disk_is_one_sentence(model: Path, images: Path, flags: list[str]) -> None:
+    code = "from karyo.commands import main; main()"
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code, "predict", str(model), str(images), *flags],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
+
+
+def test_names_cannot_write_on_the_screen(model: Path, images: Path, tmp_path: Path) -> None:
+    name = "\x1b[31mred\n[bold]\u2028.png"
+    (tmp_path / name).write_bytes(next(images.rglob("*.png")).read_bytes())
+    code, out, _ = predict(model, tmp_path)
+    assert code == 0
+    assert "\x1b[31m" not in out
+    assert "\\x1b[31mred\\n[bold]" in out
+    # Nor does a strange name keep a stopped command from going on.
+    from karyo.inference.journal import Journal
+
+    passport = karyo.load(model).passport
+    with Journal(tmp_path / "out.csv", passport) as journal:
+        journal.add({"name": str(tmp_path / name)})
+    with Journal(tmp_path / "out.csv", passport) as journal:
+        assert list(journal.rows) == [str(tmp_path / name)]
+
+
+def test_what_cannot_be_opened_or_is_no_image_is_said(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"karyo opens ONNX"):
+        karyo.load(tmp_path / "model.pt2")
+    with pytest.raises(SettingsError, match="threads must be from 1 to 256"):
+        karyo.load(model, threads=2000)
+    with pytest.raises(TypeError, match="not int"):
+        karyo.load(model).predict([5])  # type: ignore[list-item]
+
+
+def test_a_distance_that_is_no_number_is_not_accepted(model: Path) -> None:
+    class Engine:
+        passport = Passport("made", Preparation(8), scope=Scope(distance=1.0))
+
+        def __call__(self, images: np.ndarray) -> Answer:
+            return Answer(np.zeros((len(images), 24), np.float32), np.full(len(images), np.nan, np.float32))
+
+    assert "not_a_chromosome" in Predictor(Engine()).predict(np.zeros((9, 9), np.uint8)).reasons
 
 
 def test_what_was_interrupted_with_another_model_or_image_is_not_used(

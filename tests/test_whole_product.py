@@ -1,6 +1,7 @@
 """The product as its users meet it: the default run, several processes, an installed wheel, real images."""
 
 import csv
+import io
 import json
 import math
 import os
@@ -9,9 +10,18 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from conftest import TINY
+from serving import serving
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from karyo.chromosomes import CLASSES
+from karyo.data.synthetic import SyntheticSource
+from karyo.imaging.write import write_png
 
 REPOSITORY = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -120,3 +130,48 @@ def test_the_recipes_learn_from_real_chromosomes(real_data: Path, tmp_path: Path
         tmp_path, str(REPOSITORY / "src/evaluate.py"), f"run={run}", f"data={other}", f"data.root={real_data}"
     )
     assert evaluated.returncode == 0, evaluated.stdout + evaluated.stderr
+
+
+@pytest.fixture(params=["drawn", "real"])
+def images_and_settings(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, list[str]]:
+    """Images in files, and the settings of a short run on them."""
+    if request.param == "real":
+        root = request.getfixturevalue("real_data")
+        return root / "gband65", ["experiment=gband", f"data.root={root}", "epochs=2", "image_size=48", "bootstrap=20"]
+    folder, source = tmp_path / "drawn", SyntheticSource(cells=8)
+    for number, record in enumerate(source.records):
+        write_png(folder / CLASSES[record.label] / f"{record.cell}_{number}.png", source.read(record))
+    pattern = "data.source.pattern='(?P<label>[^/]+)/(?P<cell>.*)_.*'"
+    tiny = [setting for setting in TINY if not setting.startswith("data.source")]
+    return folder, [*tiny, "data=folders", f"data.root={folder}", pattern]
+
+
+def test_the_server_is_exactly_as_right_as_the_record_states(
+    images_and_settings: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    root, settings = images_and_settings
+    done = command(tmp_path, str(REPOSITORY / "src/train.py"), *settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = tmp_path.glob("logs/train/*")
+    model = tmp_path / "chromosome.onnx"
+    main = "from karyo.commands import main; main()"
+    written = command(tmp_path, "-c", main, "export", str(run), "-o", str(model), "--wanted-error", "0.2")
+    assert written.returncode == 0, written.stdout + written.stderr
+    with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        held_out = list(csv.DictReader(file))
+    answers = []
+    with serving(model) as url:
+        for start in range(0, len(held_out), 16):
+            answers += posted(url, [root / row["path"] for row in held_out[start : start + 16]])
+    assert [answer["label"] for answer in answers] == [row["predicted"] for row in held_out]
+    right = [answer["label"] == row["label"] for answer, row in zip(answers, held_out, strict=True)]
+    assert sum(right) / len(right) == only_record(tmp_path)["test"]["accuracy"]["value"]
+
+
+def posted(url: str, paths: list[Path]) -> list[dict[str, Any]]:
+    """Send images in one request, as a form."""
+    files = [FileStorage(io.BytesIO(path.read_bytes()), path.name) for path in paths]
+    boundary, body = encode_multipart({"image": files})
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    with urlopen(Request(f"{url}/api/v1/predict", body, headers), timeout=120) as answer:
+        return json.load(answer)["predictions"]

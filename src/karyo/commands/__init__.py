@@ -1,5 +1,6 @@
 """The `karyo` command: one module per subcommand, nothing heavy imported before it is needed."""
 
+import errno
 import sys
 
 import typer
@@ -89,6 +90,12 @@ def main() -> None:
     except KaryoError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        # Wherever it shows, also on a screen that is a file: the disk is full.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"Error: nothing more can be written: {error.strerror}; make room and try again", file=sys.stderr)
+        sys.exit(KaryoError.exit_code)
     except ModuleNotFoundError as error:
         extra = _extra_of(error.name)
         if extra is None:

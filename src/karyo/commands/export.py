@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from karyo.exporting.export import Exported
     from karyo.exporting.measured import Measured
 
-_MANY_DOUBTED = 0.02
+_MANY_DOUBTED, _FEW_ACCEPTED, _MUCH_LOST = 0.02, 50, 0.005
 
 
 def export(
@@ -149,6 +149,14 @@ def _notes(exported: "Exported") -> list[str]:
         notes.append(
             "no threshold keeps the error that low, so every image will be rejected; choose a larger --wanted-error"
         )
+    elif chosen.accepted < _FEW_ACCEPTED:
+        notes.append(
+            f"only {chosen.accepted} of {chosen.images} validation images are accepted, too few to know how many are "
+            f"wrong: up to {percent(chosen.error_at_most)} may be; choose a larger --wanted-error, or train longer"
+        )
+    lost = exported.measured["validation"].original - (exported.measured["validation"].measures.accuracy.value or 0.0)
+    if lost > _MUCH_LOST:
+        notes.append(f"eight-bit integers cost {percent(lost)} of the validation images; export without --int8")
     doubted = exported.measured["validation"].doubted
     if doubted > _MANY_DOUBTED:
         notes.append(f"{percent(doubted)} of the validation images are rejected for what they look like")

@@ -3,8 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +35,8 @@ def predict(
     top: Annotated[int, typer.Option(help="How many classes JSON lines name.", min=1, max=24)] = 5,
     batch_size: Annotated[int, typer.Option(help="Images that go through the network together.", min=1)] = 32,
     threads: Annotated[
-        int | None, typer.Option(help="Threads of the network; one per core if not given.", min=1, show_default=False)
+        int | None,
+        typer.Option(help="Threads of the network; one per core if not given.", min=1, max=256),
     ] = None,
 ) -> None:
     """Say which chromosome each image shows, how sure that is, and which ones a person should look at.
@@ -47,36 +48,60 @@ def predict(
     from karyo.inference.many import find_images
     from karyo.inference.results import to_csv, to_json_lines
 
+    outs = [out for out in (csv, jsonl) if out is not None]
     paths = [str(path) for path in find_images(images)]
+    _check_places(outs, [model, *map(Path, paths)])
     predictor = load(model, threads)
     began = time.monotonic()
-    predicted = partial(_predicted, predictor, paths, top=top, batch_size=batch_size)
-    rows = _kept(predicted, next((out for out in (csv, jsonl) if out not in (None, _SCREEN)), None), predictor)
-    seconds = time.monotonic() - began
-    for out, text in ((csv, to_csv), (jsonl, to_json_lines)):
-        if out is not None:
-            _write(out, text(rows, probabilities))
-    _print(rows, seconds, [out for out in (csv, jsonl) if out is not None])
+    with _journal(outs, predictor) as journal:
+        rows = _predicted(predictor, paths, journal, batch_size)
+        seconds = time.monotonic() - began
+        if csv is not None:
+            _write(csv, to_csv(rows, probabilities))
+        if jsonl is not None:
+            _write(jsonl, to_json_lines(rows, probabilities, top))
+        if journal is not None:
+            journal.done()
+    _print(rows, seconds, outs)
     if all("error" in row for row in rows):
         raise typer.Exit(1)
 
 
-def _kept(predicted: "Callable[[Journal | None], list[Row]]", file: Path | None, predictor: "Predictor") -> "list[Row]":
-    """Predict, and keep what comes beside the file that shall be made, where there is one."""
+def _check_places(outs: list[Path], taken: list[Path]) -> None:
+    """Refuse to write over the model, an image, or what is no file, before anything is done.
+
+    Raises:
+        SettingsError: Naming the place.
+    """
+    from karyo.errors import SettingsError
+
+    if len({out if out == _SCREEN else out.resolve() for out in outs}) < len(outs):
+        raise SettingsError(f"--csv and --jsonl both name {outs[0]}; give each a place of its own")
+    needed = {path.resolve() for path in taken}
+    for out in outs:
+        if out == _SCREEN:
+            continue
+        if out.resolve() in needed:
+            raise SettingsError(f"{out} is the model or one of the images; write the result elsewhere")
+        if out.exists() and not out.is_file():
+            raise SettingsError(f"{out} is no file that can be written over; choose another, or - for the screen")
+
+
+@contextmanager
+def _journal(outs: list[Path], predictor: "Predictor") -> "Iterator[Journal | None]":
+    """Keep what comes beside the first file that shall be made, where there is one."""
+    file = next((out for out in outs if out != _SCREEN), None)
     if file is None:
-        return predicted(None)
+        yield None
+        return
     from karyo.commands.filling import stoppable
     from karyo.inference.journal import Journal
 
-    with stoppable(file), Journal(file, predictor.passport) as journal:
-        rows = predicted(journal)
-        journal.done()
-    return rows
+    with stoppable(file), Journal(file.resolve(), predictor.passport) as journal:
+        yield journal
 
 
-def _predicted(
-    predictor: "Predictor", paths: Sequence[str], journal: "Journal | None", top: int, batch_size: int
-) -> "list[Row]":
+def _predicted(predictor: "Predictor", paths: Sequence[str], journal: "Journal | None", batch_size: int) -> "list[Row]":
     """Give the row of each path, those that the journal knows without another look."""
     from karyo.inference.many import predict_many
     from karyo.inference.results import row_of
@@ -86,7 +111,7 @@ def _predicted(
     missing = [path for path in paths if path not in rows]
     with progress_bar("predicting", len(paths), len(paths) - len(missing), only_on_terminals=True) as advance:
         for outcome in predict_many(predictor, missing, batch_size):
-            rows[outcome.name] = row_of(outcome, top)
+            rows[outcome.name] = row_of(outcome)
             if journal:
                 journal.add(rows[outcome.name])
             advance()
@@ -99,11 +124,13 @@ def _write(out: Path, text: str) -> None:
 
     # File names need not be valid UTF-8; Python carries their odd bytes as surrogates.
     content = text.encode("utf-8", errors="surrogateescape")
-    if out == _SCREEN:
-        sys.stdout.buffer.write(content)
-        return
     try:
-        write_beside(out, lambda beside: beside.write_bytes(content))
+        if out == _SCREEN:
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            # Through a link: what it points to is replaced, and the link stays.
+            write_beside(out.resolve(), lambda beside: beside.write_bytes(content))
     except OSError as error:
         raise KaryoError(f"{out} cannot be written: {error.strerror or error}") from error
 
@@ -113,13 +140,14 @@ def _print(rows: "Sequence[Row]", seconds: float, written: list[Path]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from karyo.errors import printable
     from karyo.inference.results import tally
 
     console = Console(stderr=_SCREEN in written, width=None if sys.stdout.isatty() else 120)
     if not written:
         folder = _common_folder([row["name"] for row in rows])
         if folder:
-            console.print(f"{folder}:", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"{printable(folder)}:", highlight=False, markup=False, soft_wrap=True)
         table = Table("image", "class", "probability", "second", "remark", box=None, header_style="bold")
         for row in rows[:_SHOWN]:
             table.add_row(*_cells(row, folder))
@@ -148,11 +176,12 @@ def _common_folder(names: list[str]) -> str:
 def _cells(row: "Row", folder: str) -> list[str]:
     from rich.markup import escape
 
+    from karyo.errors import printable
     from karyo.inference.prediction import REASONS
 
-    name = escape(os.path.relpath(row["name"], folder) if folder else row["name"])
+    name = escape(printable(os.path.relpath(row["name"], folder) if folder else row["name"]))
     if "error" in row:
-        return [name, "", "", "", f"[red]{escape(row['error'].removeprefix(row['name']).strip())}[/red]"]
+        return [name, "", "", "", f"[red]{escape(row['error'].removeprefix(printable(row['name'])).strip())}[/red]"]
     (_, _), (second, share) = sorted(row["probabilities"].items(), key=lambda pair: -pair[1])[:2]
     remark = "; ".join(REASONS[reason] for reason in row["reasons"])
     return [name, row["label"], f"{row['probability']:.1%}", f"{second} {share:.1%}", f"[yellow]{remark}[/yellow]"]

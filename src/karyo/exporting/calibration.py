@@ -8,26 +8,12 @@ was.
 import numpy as np
 from numpy.typing import NDArray
 
+from karyo.inference.prediction import calibrated
+
 COLDEST, HOTTEST = 0.05, 20.0
 """Limits of the temperature: beyond them nothing is measured any more, only that all is right or all is chance."""
 
 _HALVINGS = 60
-
-
-def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    """Give the probabilities that logits mean.
-
-    Args:
-        logits: float32 (N, K).
-        temperature: Above 0.
-
-    Returns:
-        float64 (N, K), each row with sum 1.
-    """
-    scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return shares
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

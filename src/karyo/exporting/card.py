@@ -18,6 +18,7 @@ from karyo.reports.fields import magnitude, percent, percent_with_interval
 _WEAKEST = 5
 _FEW_CELLS, _FEW_IMAGES = 10, 10
 _UNKNOWN = "not known"
+_TITLE = "chromosome classifier"
 
 _USE = """\
 ```python
@@ -36,14 +37,24 @@ import torch  # a .pt2 file is a program: load none whose origin you do not know
 
 network = torch.export.load("{name}").module()
 logits, features, *distance = network(images)  # uint8 (N, 1, {size}, {size}), prepared as the passport says
+passport = {{"karyo": ""}}  # filled by torch.export.load("{name}", extra_files=passport): JSON, the key "preparation"
 ```"""
 
 
-def write_card(model: Path, passport: Passport, verification: Verification, measured: Mapping[str, Measured]) -> None:
-    """Write the model card, beside the model and with its name, in Markdown.
+def is_card(path: Path) -> bool:
+    """Whether a file is a model card, by its first line: only such a one may be replaced."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return _TITLE in lines.readline()
+
+
+def write_card(
+    path: Path, model: Path, passport: Passport, verification: Verification, measured: Mapping[str, Measured]
+) -> None:
+    """Write the model card in Markdown.
 
     Args:
-        model: The exported file.
+        path: The file to write.
+        model: The exported file that it stands beside.
         passport: What travels inside the model.
         verification: How the model compares with its checkpoint.
         measured: What it does on ``validation`` and, where there is one, ``test``.
@@ -61,10 +72,10 @@ def write_card(model: Path, passport: Passport, verification: Verification, meas
         "What may be done with it": [passport.licence or _no_licence(passport)],
         "Where it comes from": _provenance(passport, verification),
     }
-    head = f"# {model.stem}: chromosome classifier ({passport.model}, {passport.precision})\n\n"
+    head = f"# {model.stem}: {_TITLE} ({passport.model}, {passport.precision})\n\n"
     intro = "From an image of one human chromosome to one of 24 classes: 1 to 22, X and Y.\n\n"
     text = "\n\n".join(f"## {title}\n\n" + "\n".join(lines) for title, lines in sections.items())
-    write_text(model.with_suffix(".md"), head + intro + text + "\n")
+    write_text(path, head + intro + text + "\n")
 
 
 def _use(model: Path, passport: Passport) -> list[str]:
@@ -110,11 +121,16 @@ def _reached(measured: Mapping[str, Measured]) -> list[str]:
         ["cells", *(f"{it.measures.n_cells:,}" if it.measures.n_cells else _UNKNOWN for it in measured.values())]
     )
     note = (
-        "Measured on this file, with 95 % intervals from a bootstrap over cells. The validation side has chosen the "
+        f"Measured on this file, with 95 % intervals from a bootstrap over {_resampled(measured)}. "
+        "The validation side has chosen the "
         "epoch, often the run among others, the temperature and the threshold: its figures are a little too good. "
         + ("The test side had no part in any of it." if "test" in measured else "There was no test side.")
     )
     return [note, "", *_table(("", *measured), rows)]
+
+
+def _resampled(measured: Mapping[str, Measured]) -> str:
+    return "cells" if all(it.measures.n_cells for it in measured.values()) else "images, because cells are not known"
 
 
 def _certainty(passport: Passport, measured: Mapping[str, Measured]) -> list[str]:
@@ -126,12 +142,17 @@ def _certainty(passport: Passport, measured: Mapping[str, Measured]) -> list[str
         ["... at most (95 %)", *(percent(it.selected.error_at_most) for it in measured.values())],
     ]
     wanted = percent(passport.selection.get("wanted_error"))
-    note = (
+    fitted = (
         f"Logits are divided by the temperature {passport.temperature:.3f}, fitted on the validation side (Guo et al., "
-        f"ICML 2017). An answer below the probability {passport.threshold:.3f} is rejected: the lowest threshold at "
-        f"which at most {wanted} of the accepted validation images were wrong. This was observed there, and is no "
-        "guarantee; the test column shows what became of it on unseen images."
+        "ICML 2017)."
     )
+    chosen = (
+        f"An answer below the probability {passport.threshold:.3f} is rejected: the lowest threshold at which at "
+        f"most {wanted} of the accepted validation images were wrong. This was observed there, and is no guarantee; "
+        "the test column shows what became of it on unseen images."
+    )
+    none = f"No threshold keeps the wrong ones among the accepted at {wanted}, so every answer is rejected."
+    note = f"{fitted} {chosen if measured['validation'].selected.accepted else none}"
     return [note, "", *_table(("", *measured), rows)]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from karyo import __version__
 from karyo.errors import DataError, KaryoError, SettingsError
 from karyo.exporting.answers import answers_of
-from karyo.exporting.card import write_card
+from karyo.exporting.card import is_card, write_card
 from karyo.exporting.facts import training_facts
 from karyo.exporting.graph import ExportedGraph
 from karyo.exporting.measured import Limits, Measured, clear_images, measure_side, settle
@@ -72,8 +72,8 @@ class Wanted:
 
     @property
     def card(self) -> Path:
-        """The model card beside the file."""
-        return self.out.with_suffix(".md")
+        """The model card beside the file; that of another format must not stand in its place."""
+        return self.out.with_suffix(".md" if self.out.suffix == ".onnx" else f"{self.out.suffix}.md")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,12 @@ def check_place(wanted: Wanted) -> None:
         SettingsError: With the reason.
     """
     for path in (wanted.out, wanted.card):
-        if path.is_dir() or (path.exists() and not wanted.force):
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"{path} is a folder or no file at all; choose another -o")
+        if path.exists() and not wanted.force:
             raise SettingsError(f"{path} is there already; choose another -o, or replace it with --force")
+    if wanted.card.exists() and not is_card(wanted.card):
+        raise SettingsError(f"{wanted.card} is there and no model card, so it stays; choose another -o")
     try:
         wanted.out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=wanted.out.parent):
@@ -231,6 +235,6 @@ def _put_in_place(exported: Exported, draft: Path) -> None:
     out = exported.wanted.out
     try:
         write_beside(out, lambda beside: copyfile(draft, beside))
-        write_card(out, exported.passport, exported.verification, exported.measured)
+        write_card(exported.wanted.card, out, exported.passport, exported.verification, exported.measured)
     except OSError as error:
         raise KaryoError(f"{out} cannot be written: {error.strerror or error}") from error

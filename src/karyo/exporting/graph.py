@@ -40,7 +40,7 @@ class ExportedGraph(nn.Module):
         """
         network = self.network
         grey = images.expand(-1, network.spec.channels, -1, -1)
-        maps = network.backbone(network._normalise(grey))
+        maps = network.backbone(network.normalise(grey))
         logits, features = network.head(maps), self.average(maps)
         if self.outliers is None:
             return logits, features

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from karyo.evaluation.measure import Measures, measure
 from karyo.evaluation.metrics import calibration_error
 from karyo.evaluation.predictions import Predictions
-from karyo.exporting.calibration import calibrated, fit_temperature
+from karyo.exporting.calibration import fit_temperature
 from karyo.exporting.outliers import choose_limit
 from karyo.exporting.run import TrainedRun
 from karyo.exporting.selection import Selected, choose_threshold, select
 from karyo.inference.engines import Answer
 from karyo.inference.passport import Passport, Scope
+from karyo.inference.prediction import calibrated
 from karyo.inference.scope import doubts
 from karyo.progress import progress_bar
 
@@ -111,7 +112,7 @@ def measure_side(
     labels, records = run.labels(side), run.records(side)
     probabilities = calibrated(answer.logits, limits.temperature)
     cells, paths = [record.cell for record in records], [record.path for record in records]
-    sure = probabilities.max(axis=1) >= limits.threshold
+    sure = (probabilities.max(axis=1) >= limits.threshold) & (limits.threshold < 1)
     accepted = clear & sure & _near(answer, limits.scope.distance)
     resamples = run.config.get("bootstrap", _MOST_RESAMPLES)
     return Measured(

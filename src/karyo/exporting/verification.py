@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from karyo.data.records import Record
-from karyo.exporting.calibration import calibrated
 from karyo.exporting.run import TrainedRun
 from karyo.inference import Image, Prediction, Predictor
+from karyo.inference.prediction import calibrated
 from karyo.progress import progress_bar
 
 LIMIT = 1e-4

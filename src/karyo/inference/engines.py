@@ -28,8 +28,8 @@ class Answer:
 
     Attributes:
         logits: float32 (N, 24), before the temperature.
-        distance: float32 (N,), how far the features are from those of the training images; None where the file does
-            not measure it.
+        distance: float32 (N,), how far the pictures are from the training images; None where the file does not measure
+            it.
     """
 
     logits: NDArray[np.float32]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -63,7 +64,9 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        # What could not be written would be tried again, and hide why.
+        with suppress(OSError):
+            self._file.close()
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
@@ -74,14 +77,15 @@ class Journal:
 
     def _earlier_rows(self) -> dict[str, Row]:
         try:
-            lines = self._path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            lines = self._path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
         except OSError:
             return {}
         kept = [line for line in map(_parsed, lines) if line is not None]
         if not kept or kept[0].get("model") != self._model:
             return {}
         rows = ((line.get("row"), line.get("stamp")) for line in kept[1:])
-        return {row["name"]: row for row, stamp in rows if isinstance(row, dict) and stamp == _stamp(row["name"])}
+        named = ((row, stamp) for row, stamp in rows if isinstance(row, dict) and isinstance(row.get("name"), str))
+        return {row["name"]: row for row, stamp in named if stamp == _stamp(row["name"])}
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

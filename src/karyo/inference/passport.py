@@ -39,8 +39,8 @@ class Scope:
     Attributes:
         shortest: Pixels that the object's longer side must have at least, in the image as it comes, 0..10000.
         sharpness: The least sharpness, as :func:`karyo.imaging.quality.sharpness` measures it; 0 for no limit.
-        distance: The largest distance of the network's features from those of the training images, the graph's third
-            output; None where the model does not measure it.
+        distance: The largest distance of the prepared picture from the training images, the graph's third output; None
+            where the model does not measure it.
     """
 
     shortest: int = 0
@@ -59,7 +59,8 @@ class Passport:
         temperature: What logits are divided by before softmax so that probabilities are calibrated, above 0; fitted on
             the validation side (Guo et al., ICML 2017).
         threshold: The least probability of an accepted image, 0..1.
-        selection: What the threshold does on the validation side: ``wanted_error``, ``coverage`` and ``error``, 0..1.
+        selection: What all limits together do: ``wanted_error``, on the validation side ``coverage`` and ``error``, on
+            the test side ``test_coverage`` and ``test_error``, 0..1; what is not known is left out.
         scope: Limits for images that are no single chromosome.
         training: What it was trained on and what it reached, for people: primitives only.
         data_fingerprint: SHA-256 of the training data.

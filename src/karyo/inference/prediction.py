@@ -19,6 +19,23 @@ REASONS: dict[str, str] = {
 """Why an image can be rejected: the name that tables and the API carry, and the sentence for people."""
 
 
+def calibrated(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Turn logits into probabilities.
+
+    Args:
+        logits: (N, 24).
+        temperature: What they are divided by, above 0 (Guo et al., "On calibration of modern neural networks", ICML
+            2017, section 4.2).
+
+    Returns:
+        float64 (N, 24); each row's sum is 1.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return shares
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """What a model says about one image.

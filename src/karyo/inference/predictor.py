@@ -8,15 +8,19 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from karyo.errors import DataError
+from karyo.errors import DataError, SettingsError, printable
 from karyo.imaging.read import MAX_PIXELS, array_to_grey, decode_grey, read_grey
 from karyo.inference.engines import Answer, Engine, OnnxEngine
 from karyo.inference.passport import Passport
-from karyo.inference.prediction import Prediction
+from karyo.inference.prediction import Prediction, calibrated
 from karyo.inference.scope import doubts
 
 Image = str | Path | bytes | NDArray[np.uint8] | NDArray[np.uint16]
 """An image: the path of a file, a file's bytes, or an array, (H, W) grey or (H, W, 3) RGB."""
+
+
+MOST_THREADS = 256
+"""Threads for one batch at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +100,7 @@ class Predictor:
         if not images:
             return []
         answer = self._engine(np.stack([image.pixels for image in images]))
-        probabilities = _softmax(answer.logits, self.passport.temperature)
+        probabilities = calibrated(answer.logits, self.passport.temperature)
         if not np.isfinite(probabilities).all():
             raise DataError("the model's output is not a number; the file is damaged")
         return [
@@ -115,12 +119,14 @@ class Predictor:
         Returns:
             float64 (N, 24), calibrated; each row's sum is 1.
         """
-        return _softmax(self._engine(pixels).logits, self.passport.temperature)
+        return calibrated(self._engine(pixels).logits, self.passport.temperature)
 
     def _reasons(self, image: PreparedImage, answer: Answer, row: int, probability: float) -> tuple[str, ...]:
         limit = self.passport.scope.distance
-        far = limit is not None and answer.distance is not None and float(answer.distance[row]) > limit
-        unsure = probability < self.passport.threshold
+        # Neither test lets what is not a number pass.
+        far = limit is not None and answer.distance is not None and not float(answer.distance[row]) <= limit
+        # A threshold of 1 says that nothing may be accepted.
+        unsure = not probability >= self.passport.threshold or self.passport.threshold == 1
         named = {"not_a_chromosome": far, "low_confidence": unsure}
         return (*image.doubts, *(name for name, holds in named.items() if holds))
 
@@ -136,9 +142,16 @@ def load(path: str | Path, threads: int | None = None) -> Predictor:
         The predictor.
 
     Raises:
-        SettingsError: If there is no such file.
+        SettingsError: If there is no such file, or ``threads`` is not 1..256.
         DataError: If it is damaged, or not one of this program's.
     """
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise SettingsError(f"threads must be from 1 to {MOST_THREADS}, not {threads}")
+    if Path(path).suffix == ".pt2":
+        raise SettingsError(
+            f"{printable(path)} is for programs with torch (torch.export.load), and opening it runs code that is in "
+            "it; karyo opens ONNX: export the run again with -o NAME.onnx"
+        )
     return Predictor(OnnxEngine(Path(path), threads))
 
 
@@ -147,11 +160,6 @@ def _read(image: Image, name: str) -> NDArray[np.uint8]:
         return read_grey(image)
     if isinstance(image, bytes):
         return decode_grey(image, name, MAX_PIXELS)
+    if not isinstance(image, np.ndarray):
+        raise TypeError(f"an image is a path, the bytes of a file or an array, not {type(image).__name__}")
     return array_to_grey(image, name)
-
-
-def _softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    scaled = logits.astype(np.float64) / temperature
-    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return shares

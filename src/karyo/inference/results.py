@@ -25,20 +25,20 @@ COLUMNS: tuple[str, ...] = (
 """The columns of a table of predictions; ``p_1`` .. ``p_Y`` follow where all probabilities are asked for."""
 
 
-def row_of(outcome: Prediction | Unreadable, top: int = 5) -> Row:
+def row_of(outcome: Prediction | Unreadable) -> Row:
     """Give what is known of an image as primitives.
 
     Args:
         outcome: What came of it.
-        top: How many of the most probable classes to give.
 
     Returns:
-        ``name`` and ``error`` of an unreadable image; else :meth:`Prediction.to_dict` and ``probabilities`` by class.
+        ``name`` and ``error`` of an unreadable image; else :meth:`Prediction.to_dict` with all classes, and
+        ``probabilities`` by class.
     """
     if isinstance(outcome, Unreadable):
         return {"name": outcome.name, "error": outcome.message}
     named = dict(zip(CLASSES, outcome.probabilities.tolist(), strict=True))
-    return {**outcome.to_dict(top), "probabilities": named}
+    return {**outcome.to_dict(len(CLASSES)), "probabilities": named}
 
 
 def to_csv(rows: Iterable[Row], probabilities: bool = False) -> str:
@@ -50,11 +50,11 @@ def to_csv(rows: Iterable[Row], probabilities: bool = False) -> str:
     return text.getvalue()
 
 
-def to_json_lines(rows: Iterable[Row], probabilities: bool = False) -> str:
-    """Give rows as JSON, one line each."""
+def to_json_lines(rows: Iterable[Row], probabilities: bool = False, top: int = 5) -> str:
+    """Give rows as JSON, one line each, with the ``top`` most probable classes."""
     left_out = () if probabilities else ("probabilities",)
     shown = ({key: value for key, value in row.items() if key not in left_out} for row in rows)
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in shown)
+    return "".join(json.dumps(row | _cut(row, top), ensure_ascii=False) + "\n" for row in shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ def tally(rows: Sequence[Row]) -> Tally:
     reasons = Counter(reason for row in readable for reason in row["reasons"] if reason in REASONS)
     rejected = sum(row["rejected"] for row in readable)
     return Tally(len(readable) - rejected, rejected, len(rows) - len(readable), tuple(reasons.most_common()))
+
+
+def _cut(row: Row, top: int) -> Row:
+    return {"top": row["top"][:top]} if "top" in row else {}
 
 
 def _cells(row: Row, probabilities: bool) -> list[str]:

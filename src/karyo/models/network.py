@@ -101,14 +101,14 @@ class ChromosomeNetwork(nn.Module):
         Returns:
             Logits ``(N, n_classes)``, float.
         """
-        logits: Tensor = self.head(self.backbone(self._normalise(images)))
+        logits: Tensor = self.head(self.backbone(self.normalise(images)))
         return logits
 
     def forward_training(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Compute logits and, for InceptionV3, the auxiliary classifier's logits as well (else None)."""
         if self.auxiliary is None or not isinstance(self.backbone, InceptionBackbone):
             return self(images), None
-        features, auxiliary = self.backbone.forward_maps(self._normalise(images))
+        features, auxiliary = self.backbone.forward_maps(self.normalise(images))
         return self.head(features), self.auxiliary(auxiliary)
 
     def set_pixel_statistics(self, mean: float, std: float) -> None:
@@ -116,7 +116,8 @@ class ChromosomeNetwork(nn.Module):
         self.pixel_mean.fill_(mean)
         self.pixel_std.fill_(max(std, 1 / 255))
 
-    def _normalise(self, images: Tensor) -> Tensor:
+    def normalise(self, images: Tensor) -> Tensor:
+        """Bring images on the scale 0..255, any shape, to the mean and deviation that the weights expect; float."""
         return (images.float() / 255 - self.pixel_mean) / self.pixel_std
 
 

@@ -39,13 +39,14 @@ def find_finished(directory: Path) -> FinishedRun:
         directory: The run's directory.
 
     Raises:
-        SettingsError: If there is no run, or it has no checkpoint yet.
+        SettingsError: If there is no run, or it has not finished.
         DataError: If its record or its configuration is damaged.
     """
     record = RunRecord.read(directory)
-    if not isinstance(record.content.get("checkpoint"), str):
+    status = record.content.get("status")
+    if status != "finished" or not isinstance(record.content.get("checkpoint"), str):
         raise SettingsError(
-            f"run={directory} has no result to measure, its status is {record.content.get('status')}; "
+            f"{directory} has no result yet, its status is {status}; "
             f"finish it with python src/train.py resume={directory}"
         )
     return FinishedRun(record, directory / record.content["checkpoint"], _configuration(directory / "config.yaml"))

@@ -11,6 +11,7 @@ from werkzeug.datastructures import FileStorage
 
 from karyo.chromosomes import CLASSES
 from karyo.errors import DataError
+from karyo.inference.many import Unreadable
 from karyo.inference.passport import Passport
 from karyo.inference.prediction import REASONS, Prediction
 from karyo.web.documentation import NO_FORM, fails, gives
@@ -28,7 +29,7 @@ from karyo.web.schemas import (
     TopSchema,
 )
 from karyo.web.service import Service, the_service
-from karyo.web.uploads import Unreadable, check_multipart, decode, only_file, workplace
+from karyo.web.uploads import check_multipart, decode, only_file, workplace
 
 api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Predictions")
 

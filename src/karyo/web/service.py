@@ -8,13 +8,14 @@ import numpy as np
 from flask import current_app
 from werkzeug.datastructures import FileStorage
 
+from karyo.inference.many import Unreadable
 from karyo.inference.prediction import Prediction
 from karyo.inference.predictor import Predictor, PreparedImage
 from karyo.web.batching import Batcher, QueueFullError, StoppedError
 from karyo.web.metrics import Metrics
 from karyo.web.refusal import Refusal
 from karyo.web.settings import ServerSettings
-from karyo.web.uploads import Unreadable, prepare
+from karyo.web.uploads import prepare
 
 EXTENSION = "karyo"
 """Under which name an application keeps its service."""

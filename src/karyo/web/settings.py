@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,13 @@ class ServerSettings:
             raise SettingsError("host must be an address, such as 127.0.0.1")
         if self.queue < self.max_images:
             raise SettingsError(
-                f"queue must hold the images of one request at least, {self.max_images}, not {self.queue}"
+                f"the queue must hold the images of one request at least, {self.max_images}, not {self.queue}; set "
+                f"{PREFIX}QUEUE"
             )
         if self.api_key is not None and not re.fullmatch(rf"[!-~]{{{_SHORTEST_KEY},200}}", self.api_key):
             raise SettingsError(f"the API key must have {_SHORTEST_KEY} to 200 printable characters without spaces")
+        if self.trusted_proxy is not None and not _is_address(self.trusted_proxy):
+            raise SettingsError(f"trusted_proxy must be an address such as 10.0.0.2, not {self.trusted_proxy!r:.60}")
         for origin in self.cors_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise SettingsError(f"cors_origins holds {origin!r:.60}; an origin looks like https://lab.example")
@@ -133,6 +137,14 @@ class ServerSettings:
         if path:
             values["api_key"] = _read_key(Path(path))
         return cls(**values)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _spoken(name: str) -> str:

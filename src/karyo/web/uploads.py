@@ -3,7 +3,6 @@
 import threading
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from os import cpu_count
 
 import numpy as np
@@ -13,6 +12,7 @@ from werkzeug.datastructures import FileStorage
 
 from karyo.errors import DataError
 from karyo.imaging.read import decode_grey
+from karyo.inference.many import Unreadable
 from karyo.inference.predictor import Predictor, PreparedImage
 from karyo.web.refusal import Refusal
 
@@ -20,19 +20,6 @@ _LONGEST_NAME = 200
 
 workplace = threading.BoundedSemaphore(max(2, cpu_count() or 1))
 """To be held while an image is decoded and prepared: more at a time than cores are no faster, and take memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An image that could not be read.
-
-    Attributes:
-        name: What the client called it, cleaned.
-        message: Why, one sentence.
-    """
-
-    name: str
-    message: str
 
 
 def clean_name(offered: str | None, position: int) -> str:
