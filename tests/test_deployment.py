@@ -37,6 +37,7 @@ FLAGS = {
     flag for each in typer.main.get_command(app).commands["serve"].params for flag in each.opts if flag.startswith("--")
 }
 KEY = "0123456789abcdef"
+OPEN_PAGES = ("/", "/page/page.js", "/docs", "/openapi.json", "/api/v1/ideogram/7.svg")
 
 wheel = minimal.wheel
 
@@ -197,6 +198,10 @@ def test_the_units_command_serves_from_an_installation_without_torch(tmp_path: P
         with pytest.raises(urllib.error.HTTPError, match="401"):
             _predict(url, "")
         assert _predict(url, KEY)["predictions"][0]["name"] == "secret name.png"
+        # The page and what it is made of are in the wheel too.
+        for path in OPEN_PAGES:
+            with urllib.request.urlopen(f"{url}{path}", timeout=60) as answer:
+                assert answer.read()
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=60)
     finally:
@@ -205,10 +210,10 @@ def test_the_units_command_serves_from_an_installation_without_torch(tmp_path: P
             process.communicate()
     assert process.returncode == 0
     lines = [json.loads(each) for each in log.splitlines()]
-    assert [each["status"] for each in lines] == [401, 200]
+    assert [each["status"] for each in lines] == [401, 200, *[200] * len(OPEN_PAGES)]
     assert "secret" not in log
     (example,) = re.findall(r'^\{"time": .*\}$', PAGE, re.MULTILINE)
-    assert list(json.loads(example)) == list(lines[-1])
+    assert list(json.loads(example)) == list(lines[1])
     found = (
         "import importlib.util as u; print([n for n in ('torch', 'hydra', 'captum', 'matplotlib') if u.find_spec(n)])"
     )
