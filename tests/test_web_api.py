@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import pytest
 from exported import tiny_model
 from flask.testing import FlaskClient
 from werkzeug.datastructures import FileStorage
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, encode_multipart
 
 import karyo
 from karyo.chromosomes import CLASSES
@@ -450,3 +451,24 @@ def test_explanations_are_refused_where_they_cannot_be(predictor, drawn, monkeyp
     for client in _client(predictor):
         assert client.get("/api/v1/model").json["explains"] is False
         _check_error(_post(client, "/api/v1/explain", _file(drawn[0])), 501, "cannot_explain")
+
+
+def test_no_temporary_file_of_a_refused_form_stays_open(predictor, drawn, monkeypatch: pytest.MonkeyPatch):
+    import werkzeug.formparser
+
+    opened: list[Any] = []
+
+    class Kept(tempfile.SpooledTemporaryFile):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            opened.append(self)
+
+    monkeypatch.setattr(werkzeug.formparser, "SpooledTemporaryFile", Kept)
+    for client in _client(predictor, max_images=2, queue=2):
+        assert _post(client, "/api/v1/predict", *[_file(drawn[0]) for _ in range(40)]).status_code == 413
+        assert _post(client, "/api/v1/predict", _file(drawn[0]), _file(b"no image")).status_code == 200
+        _, body = encode_multipart({"image": [_file(drawn[0]), _file(drawn[1])]}, boundary="cut")
+        cut = client.post("/api/v1/predict", data=body[:-40], content_type="multipart/form-data; boundary=cut")
+        assert cut.status_code == 400
+    assert len(opened) > 18
+    assert [each for each in opened if not each.closed] == []

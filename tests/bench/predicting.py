@@ -85,7 +85,7 @@ def _preparation(model: Path, paths: list[Path]) -> Comparison:
         what="Preparation of one image: read, look for what is wrong, bring to 224 px",
         ours=f"{1000 * ours:.2f} ms",
         peer=f"the network's time: {1000 * network:.1f} ms",
-        ratio=f"{network / ours:.1f}",
+        ratio=f"{network / ours:.2f}",
         target=f"at most {PREPARATION:.0%} of it",
         met=ours / network <= PREPARATION,
     )

@@ -23,6 +23,7 @@ from karyo.web.schemas import ErrorSchema
 from karyo.web.security import check_key, open_to_origin, secure
 from karyo.web.service import EXTENSION, Service
 from karyo.web.settings import ServerSettings
+from karyo.web.uploads import UploadRequest
 
 _FIELDS_BESIDE_IMAGES = 16
 _FORM_MEMORY = 500_000
@@ -50,6 +51,7 @@ def create_app(
     """
     # The page's own files belong to its blueprint; APIFlask takes no None for a folder of the application's.
     app = APIFlask("karyo.web", static_folder=cast("str", None), title="karyo", version=__version__, docs_path=None)
+    app.request_class = UploadRequest
     service = Service.start(predictor, settings or ServerSettings(), crowded)
     app.extensions[EXTENSION] = service
     _configure(app, service.settings)

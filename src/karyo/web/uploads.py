@@ -4,6 +4,7 @@ import threading
 import unicodedata
 from collections.abc import Sequence
 from os import cpu_count
+from typing import IO
 
 import numpy as np
 from flask import Request
@@ -17,6 +18,32 @@ from karyo.inference.predictor import Predictor, PreparedImage
 from karyo.web.refusal import Refusal
 
 _LONGEST_NAME = 200
+
+
+class UploadRequest(Request):
+    """A request that closes what its form brought also where the form was refused half-way.
+
+    Parts of a form go into temporary files. werkzeug closes those of a form that was read to its end; the others would
+    stay open until they are collected as garbage.
+    """
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        stream = super()._get_file_stream(total_content_length, content_type, filename, content_length)
+        self.__dict__.setdefault("_streams", []).append(stream)
+        return stream
+
+    def close(self) -> None:
+        """Close all temporary files."""
+        super().close()
+        for stream in self.__dict__.get("_streams", []):
+            stream.close()
+
 
 workplace = threading.BoundedSemaphore(max(2, cpu_count() or 1))
 """To be held while an image is decoded and prepared: more at a time than cores are no faster, and take memory."""
