@@ -20,8 +20,8 @@ from karyo.evaluation.rejecting import (
     draw_chromosomes,
     images_in_all,
     measure_rejecting,
-    wilson_interval,
 )
+from karyo.evaluation.shares import wilson_interval
 from karyo.imaging.crop import object_mask
 from karyo.imaging.preparation import Preparation
 from karyo.inference import Predictor

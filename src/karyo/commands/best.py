@@ -54,9 +54,12 @@ def best(
 
 def _print_choice(console: "Console", choice: "Choice", limits: "list[Limit]") -> None:
     """Print the choice, what speaks for it, and what to type next."""
+    from karyo.reports.comparing.choice import settings_in_words
+    from karyo.reports.outcome import print_pairs
+
     directory = shlex.quote(str(choice.run.directory))
     asked = "".join(f", at most {limit.write(limit.most)} {limit.name}" for limit in limits)
-    among = f"{choice.candidates} setting{'' if choice.candidates == 1 else 's'}{asked}"
+    among = f"{settings_in_words(choice.candidates)}{asked}"
     console.print(f"\n{choice.contender.label}", style="bold", markup=False, highlight=False)
     head = f"best validation {choice.by} of {among}\n{choice.board.title}\n"
     console.print(head, markup=False, highlight=False)
@@ -65,12 +68,11 @@ def _print_choice(console: "Console", choice: "Choice", limits: "list[Limit]") -
     console.print(f"\n{_against_runner_up(choice)}", markup=False, highlight=False)
     for note in choice.notes:
         console.print(f"Note: {note}", style="yellow", markup=False, highlight=False)
-    console.print("\nNext", style="bold")
-    for what, command in (
-        ("put it into a file", f"karyo export {directory} -o chromosome.onnx"),
-        ("measure it on your images", f"python src/evaluate.py run={directory} data=folders data.root=FOLDER"),
-    ):
-        console.print(f"  {what:<27}{command}", soft_wrap=True, markup=False, highlight=False)
+    commands = {
+        "put it into a file": f"karyo export {directory} -o chromosome.onnx",
+        "measure it on your images": f"python src/evaluate.py run={directory} data=folders data.root=FOLDER",
+    }
+    print_pairs(console, "Next", commands)
 
 
 def _facts(choice: "Choice") -> dict[str, str]:

@@ -57,13 +57,13 @@ def _chosen(console: "Console", source: Path) -> Path:
     if not source.is_dir() or (source / SUMMARY).is_file():
         return source
     from karyo.commands.compare import check_runs
-    from karyo.reports.comparing.choice import choose
+    from karyo.reports.comparing.choice import choose, settings_in_words
     from karyo.reports.comparison import compare
 
     check_runs([source])
     choice = choose(compare([source]))
-    settings = f"{choice.candidates} setting{'' if choice.candidates == 1 else 's'}"
-    head = f"{choice.contender.label}: best validation accuracy of {settings}, {choice.run.directory}"
+    among = settings_in_words(choice.candidates)
+    head = f"{choice.contender.label}: best validation accuracy of {among}, {choice.run.directory}"
     console.print(head, soft_wrap=True, markup=False, highlight=False)
     for note in choice.notes:
         console.print(f"Note: {note}", style="yellow", markup=False, highlight=False)
@@ -72,6 +72,8 @@ def _chosen(console: "Console", source: Path) -> Path:
 
 def _print_result(console: "Console", exported: "Exported") -> None:
     """Print what was written, what it reaches, and what to type next."""
+    from karyo.reports.outcome import print_pairs
+
     out = exported.wanted.out
     console.print(f"\n{out}", style="bold", markup=False, highlight=False, soft_wrap=True)
     for name, text in _facts(exported).items():
@@ -81,13 +83,9 @@ def _print_result(console: "Console", exported: "Exported") -> None:
     for note in _notes(exported):
         console.print(f"Note: {note}", style="yellow", markup=False, highlight=False)
     if out.suffix == ".onnx":
-        console.print("\nNext", style="bold")
         file = shlex.quote(str(out))
-        for what, command in (
-            ("classify images", f"predict {file} images/"),
-            ("as a page and an API", f"serve {file}"),
-        ):
-            console.print(f"  {what:<22}karyo {command}", soft_wrap=True, markup=False, highlight=False)
+        commands = {"classify images": f"karyo predict {file} images/", "as a page and an API": f"karyo serve {file}"}
+        print_pairs(console, "Next", commands)
 
 
 def _facts(exported: "Exported") -> dict[str, str]:

@@ -178,10 +178,11 @@ def _cells(row: "Row", folder: str) -> list[str]:
 
     from karyo.errors import printable
     from karyo.inference.prediction import REASONS
+    from karyo.inference.results import ranked
 
     name = escape(printable(os.path.relpath(row["name"], folder) if folder else row["name"]))
     if "error" in row:
         return [name, "", "", "", f"[red]{escape(row['error'].removeprefix(printable(row['name'])).strip())}[/red]"]
-    (_, _), (second, share) = sorted(row["probabilities"].items(), key=lambda pair: -pair[1])[:2]
+    second, share = ranked(row)[1]
     remark = "; ".join(REASONS[reason] for reason in row["reasons"])
     return [name, row["label"], f"{row['probability']:.1%}", f"{second} {share:.1%}", f"[yellow]{remark}[/yellow]"]

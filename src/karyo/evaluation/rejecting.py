@@ -1,6 +1,5 @@
 """How often a model refuses what is no chromosome, and how often it refuses a chromosome."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from karyo.data.synthetic import CellSettings, draw_cell
 from karyo.errors import DataError, SettingsError
 from karyo.evaluation.misfits import PAIRED, SPOILED, lift_chromosome
+from karyo.evaluation.shares import wilson_interval
 from karyo.evaluation.strangers import DRAWN
 from karyo.imaging.read import read_grey
 from karyo.inference.many import Unreadable, find_images, predict_many
@@ -30,7 +30,6 @@ _SLOW = {"whole spreads": 10, "karyograms": 10}
 """Kinds of which a tenth as many are drawn: each takes a tenth of a second."""
 
 _MEMBERS = 46
-_DEVIATES = 1.959964  # standard normal, 97.5 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,25 +141,6 @@ def read_places(places: Sequence[Path]) -> list[Path]:
         SettingsError: If a place does not exist or holds no image.
     """
     return find_images(places) if places else []
-
-
-def wilson_interval(hits: int, tries: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share (Wilson, JASA 22:209, 1927).
-
-    Args:
-        hits: 0..tries.
-        tries: 0 or more.
-
-    Returns:
-        Lower and upper end, 0..1; (0, 1) where nothing was tried.
-    """
-    if not tries:
-        return 0.0, 1.0
-    share, square = hits / tries, _DEVIATES**2
-    middle = (share + square / (2 * tries)) / (1 + square / tries)
-    reach = _DEVIATES / (1 + square / tries) * math.sqrt(share * (1 - share) / tries + square / (4 * tries**2))
-    # Exactly 0 and 1 at the ends, where rounding would miss them by a hair.
-    return (0.0 if hits == 0 else middle - reach), (1.0 if hits == tries else middle + reach)
 
 
 def _lifted(chromosomes: Sequence[Image], polarity: str) -> list[Picture]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_ONE_SIDED_95 = 1.6448536
+from karyo.evaluation.shares import ONE_END, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,8 @@ class Selected:
 
     @property
     def error_at_most(self) -> float | None:
-        """Upper end of the one-sided 95 % interval of :attr:`error`; None where none is accepted.
-
-        Wilson, "Probable inference", J. Am. Stat. Assoc. 22, 1927. It takes images for independent, which those of one
-        cell are not quite.
-        """
-        if not self.accepted:
-            return None
-        n, z, share = self.accepted, _ONE_SIDED_95, self.wrong / self.accepted
-        spread = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-        return min(1.0, float((share + z**2 / (2 * n) + spread) / (1 + z**2 / n)))
+        """Upper end of the one-sided 95 % interval of :attr:`error`; None where none is accepted."""
+        return wilson_interval(self.wrong, self.accepted, ONE_END)[1] if self.accepted else None
 
 
 def choose_threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_], wanted_error: float) -> float:

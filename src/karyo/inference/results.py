@@ -32,13 +32,19 @@ def row_of(outcome: Prediction | Unreadable) -> Row:
         outcome: What came of it.
 
     Returns:
-        ``name`` and ``error`` of an unreadable image; else :meth:`Prediction.to_dict` with all classes, and
-        ``probabilities`` by class.
+        ``name`` and ``error`` of an unreadable image; else what :meth:`Prediction.to_dict` gives, with the
+        ``probabilities`` of all classes, by class, in place of the most probable ones; see :func:`ranked`.
     """
     if isinstance(outcome, Unreadable):
         return {"name": outcome.name, "error": outcome.message}
-    named = dict(zip(CLASSES, outcome.probabilities.tolist(), strict=True))
-    return {**outcome.to_dict(len(CLASSES)), "probabilities": named}
+    row = outcome.to_dict()
+    del row["top"]
+    return row | {"probabilities": dict(zip(CLASSES, outcome.probabilities.tolist(), strict=True))}
+
+
+def ranked(row: Row) -> list[tuple[str, float]]:
+    """Give the classes of a readable image with their probabilities, the most probable first."""
+    return sorted(row["probabilities"].items(), key=lambda pair: -pair[1])
 
 
 def to_csv(rows: Iterable[Row], probabilities: bool = False) -> str:
@@ -52,9 +58,7 @@ def to_csv(rows: Iterable[Row], probabilities: bool = False) -> str:
 
 def to_json_lines(rows: Iterable[Row], probabilities: bool = False, top: int = 5) -> str:
     """Give rows as JSON, one line each, with the ``top`` most probable classes."""
-    left_out = () if probabilities else ("probabilities",)
-    shown = ({key: value for key, value in row.items() if key not in left_out} for row in rows)
-    return "".join(json.dumps(row | _cut(row, top), ensure_ascii=False) + "\n" for row in shown)
+    return "".join(json.dumps(_content(row, probabilities, top), ensure_ascii=False) + "\n" for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +86,19 @@ def tally(rows: Sequence[Row]) -> Tally:
     return Tally(len(readable) - rejected, rejected, len(rows) - len(readable), tuple(reasons.most_common()))
 
 
-def _cut(row: Row, top: int) -> Row:
-    return {"top": row["top"][:top]} if "top" in row else {}
+def _content(row: Row, probabilities: bool, top: int) -> Row:
+    """Give what a line of JSON says of an image."""
+    if "error" in row:
+        return row
+    content = {name: value for name, value in row.items() if name != "probabilities"}
+    content["top"] = [{"label": label, "probability": share} for label, share in ranked(row)[:top]]
+    return content | ({"probabilities": row["probabilities"]} if probabilities else {})
 
 
 def _cells(row: Row, probabilities: bool) -> list[str]:
     if "error" in row:
         return [row["name"], *[""] * (len(COLUMNS) - 2), row["error"], *["" for _ in CLASSES if probabilities]]
-    ordered = sorted(row["probabilities"].items(), key=lambda pair: -pair[1])
-    second = ordered[1]
-    cells = [row["name"], row["label"], repr(row["probability"]), second[0], repr(second[1])]
+    second, share = ranked(row)[1]
+    cells = [row["name"], row["label"], repr(row["probability"]), second, repr(share)]
     cells += ["yes" if row["rejected"] else "no", " ".join(row["reasons"]), ""]
     return cells + [repr(row["probabilities"][name]) for name in CLASSES if probabilities]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,16 @@ _SHARES = {
     "top2_accuracy": "top-2 accuracy",
 }
 _NUMBERS = {"macro_auroc": "macro AUROC", "log_loss": "log loss (nats)", "calibration_error": "calibration error"}
+
+
+def print_pairs(console: Console, title: str, pairs: Mapping[str, str]) -> None:
+    """Print texts below a title, each beside its name: files, or commands to type next; nothing for none."""
+    if not pairs:
+        return
+    console.print(f"\n[bold]{title}[/bold]")
+    width = max(map(len, pairs))
+    for name, text in pairs.items():
+        console.print(f"  {name:<{width}}  {text}", soft_wrap=True, highlight=False, markup=False)
 
 
 def outcome_table(summary: Mapping[str, Any]) -> Table:

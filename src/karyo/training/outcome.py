@@ -25,7 +25,7 @@ from karyo.models.checkpoint import load_checkpoint
 from karyo.reports.confusion import draw_confusion
 from karyo.reports.curves import draw_curves
 from karyo.reports.gallery import draw_mistakes
-from karyo.reports.outcome import outcome_table
+from karyo.reports.outcome import outcome_table, print_pairs
 from karyo.reports.pictures import figure_to_array
 from karyo.reports.reliability import draw_reliability
 from karyo.training.epochs import best_row
@@ -173,13 +173,8 @@ def print_result(record: RunRecord, files: dict[str, str], commands: dict[str, s
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print()
     console.print(outcome_table(record.content))
-    for title, pairs in (("Files", files), ("Next", commands)):
-        if not pairs:
-            continue
-        console.print(f"\n[bold]{title}[/bold]")
-        width = max(map(len, pairs))
-        for name, text in pairs.items():
-            console.print(f"  {name:<{width}}  {text}", soft_wrap=True, highlight=False, markup=False)
+    print_pairs(console, "Files", files)
+    print_pairs(console, "Next", commands)
 
 
 def shown(directory: Path) -> str:

@@ -4,7 +4,7 @@ import threading
 import unicodedata
 from collections.abc import Sequence
 from os import cpu_count
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from flask import Request
@@ -27,6 +27,10 @@ class UploadRequest(Request):
     stay open until they are collected as garbage.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._streams: list[IO[bytes]] = []
+
     def _get_file_stream(
         self,
         total_content_length: int | None,
@@ -35,13 +39,13 @@ class UploadRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         stream = super()._get_file_stream(total_content_length, content_type, filename, content_length)
-        self.__dict__.setdefault("_streams", []).append(stream)
+        self._streams.append(stream)
         return stream
 
     def close(self) -> None:
         """Close all temporary files."""
         super().close()
-        for stream in self.__dict__.get("_streams", []):
+        for stream in self._streams:
             stream.close()
 
 

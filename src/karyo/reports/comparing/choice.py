@@ -210,7 +210,7 @@ def _nothing_kept(finished: list[Contender], limits: list[Limit]) -> str:
         smallest.append(
             f"no record holds the {limit.name}" if value is None else f"the least has {limit.write(value)} ({label})"
         )
-    return f"none of {_settings(len(finished))} keeps to at most {asked}: {', '.join(smallest)}"
+    return f"none of {settings_in_words(len(finished))} keeps to at most {asked}: {', '.join(smallest)}"
 
 
 def _compared(board: Board, best: Contender, other: Contender) -> tuple[Duel | None, list[str]]:
@@ -228,10 +228,10 @@ def _cautions(
     notes = []
     left = sum(len(other.contenders) for other in comparison.boards if other is not board)
     if left:
-        notes.append(f"{_settings(left)} on other images or splits cannot be compared with these: left out.")
+        notes.append(f"{settings_in_words(left)} on other images or splits cannot be compared with these: left out.")
     for limit in limits:
         unknown = sum(limit.value(it) is None for it in finished)
-        notes += [f"{_settings(unknown)} without a recorded {limit.name}: left out."] if unknown else []
+        notes += [f"{settings_in_words(unknown)} without a recorded {limit.name}: left out."] if unknown else []
     devices = {text_at(run.record, "device") for it in finished for run in it.finished}
     if len(devices) > 1 and any(limit.name == "latency" for limit in limits):
         notes.append(f"latencies were measured on {len(devices)} different devices and are not quite comparable.")
@@ -241,7 +241,8 @@ def _cautions(
     return notes
 
 
-def _settings(count: int) -> str:
+def settings_in_words(count: int) -> str:
+    """Write ``1 setting``, ``2 settings``."""
     return f"{count} setting{'' if count == 1 else 's'}"
 
 
