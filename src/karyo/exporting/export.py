@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karyo import __version__
+from karyo.data.sizes import learn_sizes
 from karyo.errors import DataError, KaryoError, SettingsError
 from karyo.exporting.answers import answers_of
 from karyo.exporting.card import is_card, write_card
@@ -193,7 +194,7 @@ def open_engine(path: Path) -> Engine:
 
 
 def build_passport(run: TrainedRun, wanted: Wanted, limits: Limits, measured: Mapping[str, Measured]) -> Passport:
-    """Gather what travels inside the file."""
+    """Gather what travels inside the file, the usual sizes of the training side's chromosomes among it."""
     selection = {"wanted_error": wanted.wanted_error}
     for side, prefix in (("validation", ""), ("test", "test_")):
         if side in measured:
@@ -208,6 +209,7 @@ def build_passport(run: TrainedRun, wanted: Wanted, limits: Limits, measured: Ma
         threshold=limits.threshold,
         selection=selection,
         scope=limits.scope,
+        sizes=learn_sizes(run.data.source, run.records("train"), run.trained.preparation.polarity),
         training=training_facts(run, measured),
         data_fingerprint=run.trained.data_fingerprint,
         checkpoint=run.fingerprint,

@@ -14,6 +14,7 @@ from typing import Any
 from karyo.chromosomes import CLASSES
 from karyo.errors import DataError, SettingsError, printable
 from karyo.imaging.preparation import Preparation
+from karyo.inference.sizes import SizeNorms
 
 METADATA_KEY = "karyo"
 """Under which name the passport stands in the metadata of an exported file."""
@@ -62,6 +63,7 @@ class Passport:
         selection: What all limits together do: ``wanted_error``, on the validation side ``coverage`` and ``error``, on
             the test side ``test_coverage`` and ``test_error``, 0..1; what is not known is left out.
         scope: Limits for images that are no single chromosome.
+        sizes: The usual sizes of chromosomes within a cell; None where it was trained on images without cells.
         training: What it was trained on and what it reached, for people: primitives only.
         data_fingerprint: SHA-256 of the training data.
         checkpoint: SHA-256 of the checkpoint that was exported.
@@ -80,6 +82,7 @@ class Passport:
     threshold: float = 0.0
     selection: Mapping[str, float] = field(default_factory=dict)
     scope: Scope = field(default_factory=Scope)
+    sizes: SizeNorms | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     data_fingerprint: str = ""
     checkpoint: str = ""
@@ -114,6 +117,7 @@ class Passport:
             "preparation": self.preparation.to_dict(),
             "selection": dict(self.selection),
             "scope": {each.name: getattr(self.scope, each.name) for each in fields(self.scope)},
+            "sizes": None if self.sizes is None else self.sizes.to_dict(),
             "training": dict(self.training),
         }
         return json.dumps(content, ensure_ascii=False, allow_nan=False)
@@ -139,6 +143,7 @@ class Passport:
         try:
             own["preparation"] = _read_preparation(own["preparation"])
             own["scope"] = Scope(**own.get("scope", {}))
+            own["sizes"] = None if own.get("sizes") is None else SizeNorms(**own["sizes"])
             return cls(**own)
         except (SettingsError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             first = printable(str(error).strip() or type(error).__name__)[:_LONGEST_WORD]
