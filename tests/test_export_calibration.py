@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from karyo.evaluation.calibration import COLDEST, HOTTEST, fit_temperature
 from karyo.evaluation.metrics import log_loss
-from karyo.exporting.calibration import COLDEST, HOTTEST, fit_temperature
 from karyo.exporting.measured import Limits, measure_side, settle
 from karyo.exporting.selection import Selected, choose_threshold, select
 from karyo.inference.engines import Answer

@@ -24,9 +24,9 @@ from karyo.imaging.read import read_grey
 from karyo.imaging.split import Part
 from karyo.imaging.steps import Chain, State
 from karyo.imaging.write import write_png
+from karyo.karyotype.bands import match_bands
 from karyo.reports import pictures
 from karyo.reports.anatomy import examine, lone_chromosome
-from karyo.reports.bands import match_bands
 from karyo.reports.panels import COLOURS, paint_components, paint_parts, to_rgb
 from karyo.reports.sheet import Pair, draw_contact_sheet
 from karyo.reports.spread import draw_spread_picture

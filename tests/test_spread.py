@@ -11,6 +11,7 @@ from karyo.chromosomes import parse_label
 from karyo.commands.draw import draw_app
 from karyo.data.synthetic import CellSettings, Spread, SpreadSettings, derive_seed, draw_spread, voc_name
 from karyo.errors import SettingsError
+from karyo.karyotype.iscn import parse_iscn
 
 SMALL = SpreadSettings(width=600, height=520, nuclei=1, debris=10)
 SMALL_AND_EMPTY = SpreadSettings(width=600, height=520, nuclei=0, debris=0)
@@ -157,3 +158,20 @@ def test_the_written_folder_holds_picture_and_truth(tmp_path: Path) -> None:
     assert [item["relation"] for item in truth["chromosomes"]] == [item.relation for item in drawn.chromosomes]
     assert isinstance(CliRunner().invoke(draw_app, arguments).exception, SettingsError)
     assert [path.name for path in tmp_path.iterdir()] == ["spreads"]
+
+
+def test_a_spread_of_another_complement() -> None:
+    settings = SpreadSettings(width=600, height=520, nuclei=0, debris=0, cell=CellSettings(copies=parse_iscn("45,X")))
+    spread = draw_spread(2, settings)
+    labels = [item.label for item in spread.chromosomes]
+    assert [labels.count(label) for label in range(24)] == [2] * 22 + [1, 0]
+
+
+def test_a_tetraploid_spread_that_lost_some(tmp_path: Path) -> None:
+    arguments = [*("spreads", str(tmp_path / "out"), "--count", "1", "--complement", "92,XXXX", "--lost", "0.2")]
+    assert CliRunner().invoke(draw_app, arguments, catch_exceptions=False).exit_code == 0
+    truth = json.loads((tmp_path / "out" / "truth" / "spread-0000.json").read_text())
+    assert truth["copies"]["1"] == truth["copies"]["X"] == 4
+    assert 55 < len(truth["chromosomes"]) < 90
+    with np.load(tmp_path / "out" / "masks" / "spread-0000.npz") as masks:
+        assert len(masks.files) == len(truth["chromosomes"]) + 1

@@ -1,6 +1,7 @@
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +23,9 @@ from karyo.data.synthetic import (
     draw_sheet,
     write_cells,
 )
+from karyo.data.synthetic.cell import settled_members
 from karyo.errors import SettingsError
+from karyo.karyotype.iscn import parse_iscn
 
 
 def arc_length(line: np.ndarray) -> float:
@@ -211,7 +214,7 @@ def test_settings_that_cannot_be_meant_are_refused(settings: dict, message: str)
         SyntheticSource(**settings)
 
 
-@pytest.mark.parametrize(("label", "seed", "homolog"), [(24, 0, "a"), (-1, 0, "a"), (0, -1, "a"), (0, 0, "c")])
+@pytest.mark.parametrize(("label", "seed", "homolog"), [(24, 0, "a"), (-1, 0, "a"), (0, -1, "a"), (0, 0, "e")])
 def test_chromosomes_that_do_not_exist_are_refused(label: int, seed: int, homolog: str) -> None:
     with pytest.raises(SettingsError):
         draw_chromosome(label, seed, homolog)
@@ -279,3 +282,78 @@ def test_the_commands_draw_and_refuse(tmp_path: Path) -> None:
         assert isinstance(result.exception, SettingsError)
     assert isinstance(runner.invoke(draw_app, ["sheet", str(tmp_path / "sheet.jpg")]).exception, SettingsError)
     assert [path.name for path in tmp_path.iterdir()] == ["cells"]
+
+
+def labels_of(cell: list[DrawnChromosome]) -> list[int]:
+    return [sum(drawn.label == label for drawn in cell) for label in range(24)]
+
+
+def test_a_planted_complement_is_drawn_beside_the_same_pixels() -> None:
+    normal = draw_cell(6, CellSettings(sex="XY"))
+    copies = parse_iscn("48,XXY,+21")
+    planted = draw_cell(6, CellSettings(copies=copies))
+    assert labels_of(planted) == list(copies)
+    added = [drawn for drawn in planted if (drawn.label, drawn.homolog) in ((20, "c"), (22, "b"))]
+    assert len(added) == 2
+    assert same(normal, [drawn for drawn in planted if not any(drawn is each for each in added)])
+    others = [drawn.image for drawn in planted if drawn.label == 20 and drawn.homolog != "c"]
+    assert not any(np.array_equal(added[0].image, other) for other in others)
+
+
+def test_losses_and_tetraploid_cells() -> None:
+    assert labels_of(draw_cell(1, CellSettings(copies=parse_iscn("45,X")))) == [2] * 22 + [1, 0]
+    everything = draw_cell(1, CellSettings(copies=(4,) * 24))
+    assert labels_of(everything) == [4] * 24
+    assert {drawn.homolog for drawn in everything} == {"a", "b", "c", "d"}
+
+
+def test_chromosomes_get_lost_at_random_and_the_others_stay_the_same() -> None:
+    whole, broken = (draw_cell(3, CellSettings(sex="XX", lost=lost)) for lost in (0.0, 0.3))
+    assert 20 <= len(broken) <= 44
+    kept = {(drawn.label, drawn.homolog) for drawn in broken}
+    assert same(broken, [drawn for drawn in whole if (drawn.label, drawn.homolog) in kept])
+    assert len(draw_cell(3, CellSettings(lost=0.9999999))) == 1
+    lost = [46 - len(settled_members(seed, CellSettings(lost=0.1))) for seed in range(100)]
+    assert 3.5 < np.mean(lost) < 5.7
+    assert len(set(lost)) > 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"copies": (2,) * 23},
+        {"copies": (0,) * 24},
+        {"copies": (5,) + (2,) * 23},
+        {"copies": (-1,) + (2,) * 23},
+        {"lost": 1.0},
+        {"lost": -0.1},
+        {"lost": float("nan")},
+    ],
+)
+def test_numbers_that_cannot_be_drawn_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        CellSettings(**settings)
+
+
+def test_the_command_draws_a_complement(tmp_path: Path) -> None:
+    arguments = ["cells", str(tmp_path / "out"), "--cells", "1", "--complement", "47,XY,+21", "--seed", "3"]
+    assert CliRunner().invoke(draw_app, arguments, catch_exceptions=False).exit_code == 0
+    assert len(list((tmp_path / "out" / "cell-0000").iterdir())) == 47
+    assert (tmp_path / "out" / "cell-0000" / "21c.png").is_file()
+    truth = json.loads((tmp_path / "out" / "truth.json").read_text())
+    assert truth["copies"]["21"] == 3
+    assert len(truth["chromosomes"]) == 47
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--complement", "47,XX"], "lists 46"),
+        (["--complement", "46,XX", "--sex", "XY"], "leave --sex XY out"),
+        (["--complement", "50,XX,+1,+1,+1,+1"], "not 6 of 1"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_a_complement(tmp_path: Path, options: list[str], problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        CliRunner().invoke(draw_app, ["cells", str(tmp_path / "out"), *options], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()

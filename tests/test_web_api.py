@@ -212,7 +212,7 @@ def test_the_model_tells_about_itself(client, predictor):
     content = client.get("/api/v1/model").json
     assert content["classes"] == list(CLASSES)
     assert content["training"] == dict(predictor.passport.training)
-    assert content["limits"] == {"max_upload_bytes": 32 * 2**20, "max_images": 64, "max_pixels": 2048 * 2048}
+    assert content["limits"] == {"max_upload_bytes": 32 * 2**20, "max_images": 128, "max_pixels": 2048 * 2048}
     assert content["preparation"]["size"] == 32
 
 

@@ -19,7 +19,7 @@ from karyo.data.synthetic import SyntheticSource
 from karyo.inference.results import COLUMNS
 
 FOLDER = Path(__file__).parents[1] / "src" / "karyo" / "web" / "page"
-STATIC = sorted((FOLDER / "static").iterdir())
+FILES = sorted(path for name in ("static", "templates") for path in (FOLDER / name).rglob("*.*"))
 NASTY = "<img src=x onerror=alert(1)>.png"
 KEY = "a-key-of-the-laboratory"
 
@@ -152,9 +152,10 @@ def serve_page() -> Any:
     return app.test_client()
 
 
-def test_the_page_comes_with_a_policy_that_its_files_obey() -> None:
+@pytest.mark.parametrize("address", ["/", "/karyogram"])
+def test_the_page_comes_with_a_policy_that_its_files_obey(address: str) -> None:
     client = serve_page()
-    answer = client.get("/")
+    answer = client.get(address)
     policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
     assert answer.status_code == 200
     assert policy["default-src"] == "'none'"
@@ -167,7 +168,7 @@ def test_the_page_comes_with_a_policy_that_its_files_obey() -> None:
             assert file.status_code == 200, link
 
 
-@pytest.mark.parametrize("path", [*STATIC, FOLDER / "templates" / "page.html"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_nothing_names_another_host_or_stores_anything(path: Path) -> None:
     text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?:|//\w+\.\w|@import|url\(", text)
@@ -563,6 +564,9 @@ def test_with_the_keyboard_alone(visit: Open) -> None:
     press = tab.page.keyboard.press
     press("Tab")
     assert tab.page.evaluate("document.activeElement.className") == "skip"
+    for page in ("Chromosomes", "Karyogram"):
+        press("Tab")
+        assert tab.page.evaluate("document.activeElement.textContent") == page
     press("Tab")
     assert tab.focused() == "choose"
     assert tab.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"

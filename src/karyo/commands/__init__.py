@@ -12,6 +12,7 @@ from karyo.commands.crop import crop
 from karyo.commands.download import download
 from karyo.commands.draw import draw_app
 from karyo.commands.export import export
+from karyo.commands.karyotype import EXAMPLES, karyotype
 from karyo.commands.measure import measure_app
 from karyo.commands.predict import predict
 from karyo.commands.preprocess import preprocess
@@ -34,6 +35,7 @@ app.command()(compare)
 app.command()(best)
 app.command()(export)
 app.command()(predict)
+app.command(epilog=EXAMPLES)(karyotype)
 app.command()(serve)
 app.add_typer(measure_app, name="measure")
 app.add_typer(draw_app, name="draw")
@@ -41,9 +43,10 @@ app.add_typer(draw_app, name="draw")
 # What the extras of the package bring, as far as a command may ask for it.
 _EXTRAS = {
     "inference": {"onnxruntime"},
+    "karyotype": {"matplotlib", "scipy"},
     "serve": {"apiflask", "flask", "prometheus_client", "swagger_ui_bundle", "waitress"},
     "train": {
-        *("albumentations", "hydra", "jinja2", "joblib", "matplotlib", "omegaconf", "onnx", "onnxscript"),
+        *("albumentations", "hydra", "jinja2", "joblib", "omegaconf", "onnx", "onnxscript"),
         *("pytorch_lightning", "safetensors", "tensorboard", "timm", "torch", "torchmetrics", "torchvision"),
     },
 }

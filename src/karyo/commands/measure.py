@@ -1,4 +1,4 @@
-"""``karyo measure``: how well the image steps, and a model's refusals, do where the truth is known."""
+"""``karyo measure``: how well the image steps, and a model's refusals and counts, do where the truth is known."""
 
 import json
 import sys
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from karyo.commands.draw import read_difficulty
+from karyo.commands.measure_numbers import numbers
 from karyo.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from karyo.evaluation.detection import DetectionMeasures
     from karyo.evaluation.instances import SplittingMeasures
     from karyo.evaluation.rejecting import Refusals
     from karyo.evaluation.straightness import Straightness
@@ -22,6 +24,8 @@ measure_app = typer.Typer(
     help="Measure the image steps, or a model's refusals, where the truth is known.",
     no_args_is_help=True,
 )
+
+measure_app.command()(numbers)
 
 Count = Annotated[int, typer.Option(help="Number of pictures to draw.")]
 Seed = Annotated[int, typer.Option(help="0 or more; another seed draws other cells.")]
@@ -46,6 +50,50 @@ def splitting(
     with progress_bar("measuring spreads", max(count, 0)) as advance:
         measures = measure_splitting(count, settings, seed, advance=advance)
     Console().print(_splitting_table(measures, f"{count} spreads, difficulty {difficulty}, seed {seed}"))
+
+
+@measure_app.command()
+def segmentation(
+    spreads: Annotated[
+        Path | None, typer.Option(help="Folder of real spreads whose chromosomes have boxes.", show_default=False)
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of their Pascal VOC boxes; else the same folder.", show_default=False)
+    ] = None,
+    synthetic: Annotated[int, typer.Option(help="Number of spreads to draw; 0 where real ones are given.")] = 0,
+    seed: Seed = 0,
+    difficulty: Difficulty = "normal",
+    margin: Annotated[
+        int, typer.Option(help="Pixels that drawn boxes keep from their chromosomes, for the widened measures.")
+    ] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, each spread's score among it.")] = False,
+) -> None:
+    """Measure how many chromosomes of whole spreads are found without annotations, and how much else is."""
+    from rich.console import Console
+
+    from karyo.data.spreads import find_pairs
+    from karyo.data.spreads.pairs import existing_folder
+    from karyo.data.synthetic import CellSettings, SpreadSettings
+    from karyo.errors import SettingsError
+    from karyo.evaluation.detection import measure_annotated, measure_drawn
+
+    if (spreads is None) == (synthetic == 0):
+        raise SettingsError("give either --spreads with a folder of annotated spreads or --synthetic with a number")
+    if spreads is not None:
+        images = existing_folder(spreads, "the folder of spreads")
+        boxes = images if annotations is None else existing_folder(annotations, "the folder of annotations")
+        pairs = find_pairs(images, boxes).pairs
+        with progress_bar("measuring spreads", len(pairs)) as advance:
+            found = measure_annotated(pairs, margin, seed, advance)
+    else:
+        settings = SpreadSettings(cell=CellSettings(read_difficulty(difficulty)))
+        with progress_bar("measuring spreads", max(synthetic, 0)) as advance:
+            found = measure_drawn(synthetic, settings, seed, advance)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        title = f"{len(found.spreads)} spreads" if spreads else f"{synthetic} drawn spreads, {difficulty}, seed {seed}"
+        Console(width=None if sys.stdout.isatty() else 120).print(_detection_table(found, title, spreads is not None))
 
 
 @measure_app.command()
@@ -153,6 +201,27 @@ def _refusals_table(found: "list[Refusals]", drawn: bool) -> "Table":
         table.add_row(each.kind, str(each.images), refused, unsure, reasons)
         if each.kind == "chromosomes":
             table.add_section()
+    return table
+
+
+def _detection_table(found: "DetectionMeasures", title: str, boxes: bool) -> "Table":
+    """Lay out how well chromosomes are found, a row for each measure."""
+    from rich.table import Table
+
+    true, given = (sum(getattr(each, name) for each in found.spreads) for name in ("true", "found"))
+    table = Table(
+        title=f"{title}: {true} chromosomes, {given} found",
+        caption=f"Overlap (IoU) of {'boxes' if boxes else 'outlines'} at least 0.5. Intervals: 95 %, by spread. "
+        f"Median {found.seconds:.2f} s of processor time.",
+    )
+    table.add_column("measure")
+    for column in ("value", "from", "to"):
+        table.add_column(column, justify="right")
+    for name, measure in found.measures.items():
+        if boxes or not name.endswith("widened"):
+            form = "{:.2f}" if name.startswith("count") else "{:.1%}"
+            ends = (measure.value, measure.low, measure.high)
+            table.add_row(name, *("-" if end is None else form.format(end) for end in ends))
     return table
 
 

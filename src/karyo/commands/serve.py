@@ -17,7 +17,7 @@ def serve(
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Images in a batch at most; 32.", show_default=False)] = None,
     max_upload_mb: Annotated[int | None, typer.Option(help="Largest request in MiB; 32.", show_default=False)] = None,
-    max_images: Annotated[int | None, typer.Option(help="Images in one request; 64.", show_default=False)] = None,
+    max_images: Annotated[int | None, typer.Option(help="Images in one request; 128.", show_default=False)] = None,
     max_pixels: Annotated[
         int | None, typer.Option(help="Width times height of one image; 4,194,304.", show_default=False)
     ] = None,

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from karyo.evaluation.calibration import fit_temperature
 from karyo.evaluation.measure import Measures, measure
 from karyo.evaluation.metrics import calibration_error
 from karyo.evaluation.predictions import Predictions
-from karyo.exporting.calibration import fit_temperature
 from karyo.exporting.outliers import choose_limit
 from karyo.exporting.run import TrainedRun
 from karyo.exporting.selection import Selected, choose_threshold, select

@@ -38,6 +38,23 @@ def background_is_bright(grey: NDArray[np.uint8]) -> bool:
     return float(np.average(_border(bright), weights=_border_weights(*grey.shape))) > 0.5
 
 
+def spread_is_bright(grey: NDArray[np.uint8]) -> bool:
+    """Tell whether the background of a whole spread is bright.
+
+    Chromosomes and nuclei cover less than half of a spread, so the background is the side of Otsu's threshold with more
+    pixels. (The border, which tells in a picture of one chromosome, may be covered by nuclei here.)
+
+    Args:
+        grey: Array (H, W), uint8.
+
+    Returns:
+        True for a bright background.
+    """
+    if int(grey.min()) == int(grey.max()):
+        return bool(grey.flat[0] >= 128)
+    return float((grey > _otsu(grey)).mean()) > 0.5
+
+
 def background_level(grey: NDArray[np.uint8]) -> int:
     """Estimate the grey value of the background of an image whose background is dark.
 

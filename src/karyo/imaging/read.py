@@ -82,6 +82,32 @@ def decode_grey(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray
         raise DataError(f"{printable(name)} {error}") from None
 
 
+def decode_cut_out(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Decode a picture of something cut out: its grey values beneath transparent pixels too, and which are opaque.
+
+    Args:
+        data: The whole file.
+        name: What to call it in an error.
+        max_pixels: Largest width times height that is accepted.
+
+    Returns:
+        Array (H, W), uint8, and array (H, W), bool: pixels that are at least half opaque, all of them where the picture
+        knows no transparency.
+
+    Raises:
+        DataError: See :func:`read_grey`; the message begins with ``name``.
+    """
+    try:
+        image, orientation = _decoded(data, max_pixels)
+        opaque = np.ones(image.shape[:2], np.uint8)
+        if image.ndim == 3 and image.shape[2] == 4:
+            opaque = (image[..., 3] > np.iinfo(image.dtype).max // 2).astype(np.uint8)
+            image = image[..., :3]
+        return _turned(_to_grey(image), orientation), _turned(opaque, orientation) > 0
+    except BadImageError as error:
+        raise DataError(f"{printable(name)} {error}") from None
+
+
 def array_to_grey(image: NDArray[Any], name: str = "the array") -> NDArray[np.uint8]:
     """Turn an array of pixels into 8-bit grey as :func:`read_grey` turns a file's.
 

@@ -120,7 +120,7 @@ class SizeNorms:
             density = level - (_TAILS + len(MEASURES)) / 2 * np.log1p(distance.sum(axis=2) / _TAILS) + _TAILS_LEVEL
             weights = shares * np.exp(0.5 * (density - density.max(axis=1, keepdims=True)))
             weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
-        return density
+        return np.asarray(density, np.float64)
 
 
 # log of gamma((v + 3) / 2) / (gamma(v / 2) (v pi)^(3/2)) for v = 4: what makes the density one.

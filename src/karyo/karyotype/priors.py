@@ -70,7 +70,9 @@ class Priors:
         more = self.trisomies.get(label, self.trisomy) if sets == 2 else self.trisomy
         # Each further step away from the usual number is as improbable again.
         steps = np.arange(MOST_COPIES + 1) - sets
-        shares: NDArray[np.float64] = np.where(steps < 0, self.monosomy**-steps.clip(max=0), more ** steps.clip(min=0))
+        shares: NDArray[np.float64] = np.where(
+            steps < 0, self.monosomy ** -steps.clip(max=0), more ** steps.clip(min=0)
+        )
         shares[sets] = 0
         shares[sets] = 1 - shares.sum()
         return np.asarray(shares, np.float64)
@@ -104,4 +106,4 @@ def class_shares() -> NDArray[np.float64]:
     """Give the share of each class among the chromosomes of normal cells, half of them XX: float64 (24,), sum 1."""
     copies = np.full(len(CLASSES), 2.0)
     copies[X], copies[Y] = 1.5, 0.5
-    return copies / copies.sum()
+    return np.asarray(copies / copies.sum())

@@ -15,7 +15,8 @@ from karyo.imaging.steps import Chain, State
 from karyo.imaging.steps.objects import LargestObject
 from karyo.imaging.steps.posture import Straighten
 from karyo.imaging.straighten import Straightened, straighten_medial, straighten_two_part
-from karyo.reports.bands import BandMatch, draw_ideogram, draw_profile, match_bands
+from karyo.karyotype.bands import BandMatch, match_bands
+from karyo.reports.bands import draw_ideogram, draw_profile
 from karyo.reports.chain_panels import View, size_of
 from karyo.reports.panels import Panel, Picture, draw_panel, fitting_scale, place, write
 from karyo.reports.theme import BLUE, GREY, INK, VERMILLION

@@ -1,69 +1,15 @@
 """The band profile of one chromosome beside the bands that its class has on the ideogram."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon, Rectangle
 from numpy.typing import NDArray
 
 from karyo.data.ideogram import Band, ChromosomeBands, load_ideogram
-from karyo.data.synthetic.profile import SAMPLES, cell_profile
+from karyo.karyotype.bands import TIP, BandMatch
 from karyo.reports.theme import BLUE, GREY, INK, VERMILLION
 
-_FUSION = 0.02
-"""Standard deviation, as a share of the length, over which the ideogram's bands are run together before comparing."""
-
-_TIP = 0.04
-"""Share of the length at each tip that is not compared: the optics blur the tips into the background."""
-
-_CENTROMERE = 3.0
-"""What a clear centromere that lies off its place by the whole length counts, in units of correlation."""
-
 _NAME_SIZE = 6.0
-
-
-@dataclass(frozen=True, slots=True)
-class BandMatch:
-    """How a profile lies on an ideogram.
-
-    Attributes:
-        expected: float32 (N,) of 0 (light) to 1 (dark), in the order of the profile, or of its reverse.
-        correlation: Pearson's in the direction chosen, -1..1; 0 where the profile is constant.
-        other: Pearson's in the other direction.
-        reversed: Whether the profile's last value is at the tip of the short arm.
-    """
-
-    expected: NDArray[np.float32]
-    correlation: float
-    other: float
-    reversed: bool
-
-
-def match_bands(profile: NDArray[np.float32], label: int, centromere: float = 0.5, waist: float = 0.0) -> BandMatch:
-    """Lay a profile on the ideogram at 550 bands, in the direction that fits better.
-
-    Both are taken to be of the same length from tip to tip; the ideogram's bands are run together by 2 % of it. The
-    better direction is the one of the larger correlation, less what the centromere lies off its place: the bands alone
-    are wrong in one of nine, the two together in one of twenty-five (480 upright G-banded chromosomes of all classes).
-
-    Args:
-        profile: float32 (N,), N >= 1, brighter where the chromosome is darker stained.
-        label: The class, 0..23.
-        centromere: Where the chromosome's waist is, 0..1 from the first value.
-        waist: How clear the waist is, 0..1; at 0 the bands decide alone.
-    """
-    places = (np.arange(len(profile)) + 0.5) / len(profile)
-    bands = cell_profile(label, 0.0, _FUSION)
-    expected: NDArray[np.float32] = np.interp(places, (np.arange(SAMPLES) + 0.5) / SAMPLES, bands).astype(np.float32)
-    tip = round(_TIP * len(profile))
-    inner = slice(tip, len(profile) - tip)
-    there, back = (_correlation(values[inner], expected[inner]) for values in (profile, profile[::-1]))
-    place = load_ideogram(550)[label].centromere
-    off, off_turned = (_CENTROMERE * waist * abs(where - place) for where in (centromere, 1 - centromere))
-    if back - off_turned > there - off:
-        return BandMatch(expected, back, there, True)
-    return BandMatch(expected, there, back, False)
 
 
 def draw_profile(axes: Axes, profile: NDArray[np.float32], match: BandMatch | None, ends: tuple[str, str]) -> None:
@@ -76,7 +22,7 @@ def draw_profile(axes: Axes, profile: NDArray[np.float32], match: BandMatch | No
         ends: What the lowest and the highest values mean, ``("light", "dark")``.
     """
     places = np.arange(len(profile)) + 0.5
-    tip = round(_TIP * len(profile))
+    tip = round(TIP * len(profile))
     low, high = float(profile[tip : len(profile) - tip].min()), float(profile.max())
     shown = (profile - low) / (high - low) if high > low else np.zeros_like(profile)
     if match is not None:
@@ -135,10 +81,3 @@ def _named(chromosome: ChromosomeBands, room: float) -> list[tuple[Band, float]]
         if band.stain != "acen" and all(abs(place - other) >= room for _, other in chosen):
             chosen.append((band, place))
     return chosen
-
-
-def _correlation(values: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Give Pearson's correlation; 0 where either is constant or there is hardly anything."""
-    if len(values) < 3 or np.ptp(values) == 0 or np.ptp(expected) == 0:
-        return 0.0
-    return float(np.corrcoef(values.astype(np.float64), expected)[0, 1])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from karyo.reports.comparing.boards import arrange
+from karyo.reports.comparing.boards import arrange, partly_by_cell
 from karyo.reports.comparing.duels import fight
 from karyo.reports.comparing.gather import gather
 from karyo.reports.comparing.result import Board, Comparison, Contender, Duel, Mean, RunResult
@@ -32,7 +32,7 @@ def compare(roots: Sequence[str | Path], seed: int = 0) -> Comparison:
     for arranged in arrange(runs):
         board, unusable = fight(arranged, seed)
         boards.append(board)
-        problems += unusable
+        problems += [*unusable, *partly_by_cell(board)]
     return Comparison(
         boards=tuple(boards),
         failed=tuple(run for run in runs if run.status == "failed"),

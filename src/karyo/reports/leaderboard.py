@@ -42,6 +42,10 @@ _CSV_COLUMNS = (
     "error",
     "directory",
 )
+_BY_CELL_COLUMNS = (
+    *("assigned_accuracy", "assigned_accuracy_low", "assigned_accuracy_high"),
+    *("cells_right", "cells_right_low", "cells_right_high"),
+)
 # "finished" in one line.
 _STATUS_WIDTH = 8
 # Settings fold at this width at the earliest: "optimizer" in one line.
@@ -72,12 +76,19 @@ class _Column:
     silent: tuple[str, ...] = ("–",)
 
 
+_BY_CELL = (
+    _Column("assigned (95 % interval)", "assigned %\n(95 % interval)", lambda it: _with_interval(it.assigned), 1),
+    _Column("cells right", "cells\nright %", lambda it: percent(it.cells_right.value), 2),
+)
+"""Only where an evaluation by cell has measured any of them."""
+
 _COLUMNS = (
     _Column("runs", "\nruns", lambda it: _runs(it), 1, ("1",)),
     _Column("validation", "valid.\n%", lambda it: percent(it.validation.value), 0),
     _Column("95 % interval", "95 % in-\nterval", lambda it: _interval(it.validation), 7),
     _Column("test accuracy (95 % interval)", "test %\n(95 % interval)", lambda it: _with_interval(it.test), 0),
     _Column("macro-F1", "F1\n%", lambda it: percent(it.macro_f1.value), 8),
+    *_BY_CELL,
     _Column("parameters", "\nweights", lambda it: magnitude(it.parameters), 3),
     _Column("size", "size\nMB", lambda it: megabytes(it.checkpoint_bytes), 6),
     _Column("time", "\ntime", lambda it: duration(it.seconds), 2),
@@ -114,11 +125,13 @@ class Leaderboard:
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         names = list(dict.fromkeys(name for board in self.boards for name in board.names))
-        writer.writerow(["board", "rank", *names, *_CSV_COLUMNS])
+        by_cell = any(board.by_cell for board in self.boards)
+        writer.writerow(["board", "rank", *names, *_CSV_COLUMNS, *(_BY_CELL_COLUMNS if by_cell else ())])
         for number, board in enumerate(self.boards, start=1):
             for contender in board.contenders:
                 settings = [contender.values.get(name, "") for name in names]
-                writer.writerow([number, contender.rank, *settings, *_csv_cells(contender)])
+                further = _csv_by_cell(contender) if by_cell else []
+                writer.writerow([number, contender.rank, *settings, *_csv_cells(contender), *further])
         return text.getvalue()
 
     def as_markdown(self) -> str:
@@ -185,14 +198,15 @@ def _fitting(board: Board, room: int) -> tuple[list[_Column], int]:
 
 
 def _markdown_table(board: Board) -> str:
-    header = ["rank", *board.names, *(column.title for column in _COLUMNS), "status"]
+    columns = [column for column in _COLUMNS if column not in _BY_CELL or board.by_cell]
+    header = ["rank", *board.names, *(column.title for column in columns), "status"]
     left = {*board.names, "status"}
     rule = [":--" if name in left else "--:" for name in header]
     rows = [
         [
             _rank(contender),
             *(contender.values.get(name, "") for name in board.names),
-            *(column.cell(contender) for column in _COLUMNS),
+            *(column.cell(contender) for column in columns),
             _status(contender),
         ]
         for contender in board.contenders
@@ -220,6 +234,12 @@ def _csv_cells(contender: Contender) -> list[str | int | float | None]:
         contender.status,
         contender.error,
         str(contender.best_run.directory),
+    ]
+
+
+def _csv_by_cell(contender: Contender) -> list[float | None]:
+    return [
+        value for mean in (contender.assigned, contender.cells_right) for value in (mean.value, mean.low, mean.high)
     ]
 
 

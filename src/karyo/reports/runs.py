@@ -15,6 +15,9 @@ RECORD_NAME = "summary.json"
 EPOCHS_NAME = "epochs.csv"
 """Name of the table of its epochs."""
 
+BY_CELL_NAME = "by_cell.json"
+"""Name of what an evaluation by cell leaves beside a run's record."""
+
 SET_ASIDE = "outdated"
 """Directory below a sweep's that keeps runs which no longer count."""
 
@@ -85,6 +88,32 @@ def read_epochs(directory: Path) -> tuple[tuple[dict[str, float], ...], str]:
     if not whole:
         return (), f"{path} holds no epochs; the run is compared without them."
     return whole, f"{path} is damaged: {len(rows) - len(whole)} of its {len(rows)} rows are left out."
+
+
+def read_by_cell(directory: Path, finished: str) -> tuple[dict[str, Any], str]:
+    """Read what an evaluation by cell has measured of a run's result.
+
+    Args:
+        directory: The run's.
+        finished: When the run finished, as its record says: a measurement of an earlier result does not count.
+
+    Returns:
+        The measures (``karyo.evaluation.by_cell.ByCell.to_dict``), unchecked, {} where there are none; and a sentence
+        on why a file that is there does not count, "" otherwise.
+    """
+    path = directory / BY_CELL_NAME
+    try:
+        content = _read_record(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, ""
+    except (OSError, ValueError, RecursionError) as error:
+        return {}, f"{path} cannot be read: {error}; the run is compared without it."
+    measures = content.get("by_cell")
+    if not isinstance(measures, dict):
+        return {}, f"{path} holds no measures by cell; the run is compared without it."
+    if not finished or content.get("finished") != finished:
+        return {}, f"{path} is of an earlier result of the run and does not count; measure by cell again."
+    return measures, ""
 
 
 def _walk(root: Path) -> Iterator[Path]:

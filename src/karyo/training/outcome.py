@@ -22,6 +22,7 @@ from karyo.evaluation.predict import predict
 from karyo.evaluation.predictions import Predictions
 from karyo.imaging.write import write_png
 from karyo.models.checkpoint import load_checkpoint
+from karyo.reports.by_cell import by_cell_table, remarks_of
 from karyo.reports.confusion import draw_confusion
 from karyo.reports.curves import draw_curves
 from karyo.reports.gallery import draw_mistakes
@@ -173,6 +174,10 @@ def print_result(record: RunRecord, files: dict[str, str], commands: dict[str, s
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print()
     console.print(outcome_table(record.content))
+    if (by_cell := by_cell_table(record.content)) is not None:
+        console.print(by_cell)
+    for remark in remarks_of(record.content):
+        console.print(remark, style="yellow", soft_wrap=True, markup=False, highlight=False)
     print_pairs(console, "Files", files)
     print_pairs(console, "Next", commands)
 

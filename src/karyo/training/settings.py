@@ -55,6 +55,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "sweep.retry_failed": (lambda value: isinstance(value, bool), "true or false"),
     "sweep.keep_outdated": (lambda value: isinstance(value, bool), "true or false"),
     "bootstrap": (lambda value: _is_whole(value) and value >= 0, "a whole number, 0 for no intervals"),
+    "by_cell": (lambda value: value is None or isinstance(value, bool), "true or false"),
 }
 
 

@@ -14,6 +14,7 @@ from karyo.inference.predictor import Predictor
 from karyo.web.access_log import log_request, log_trouble
 from karyo.web.api import api
 from karyo.web.documentation import complete, docs
+from karyo.web.karyotype_api import karyotype_api
 from karyo.web.operations import operations
 from karyo.web.page import page
 from karyo.web.refusal import JSON_TYPE, Refusal, error_body, known
@@ -55,7 +56,7 @@ def create_app(
     service = Service.start(predictor, settings or ServerSettings(), crowded)
     app.extensions[EXTENSION] = service
     _configure(app, service.settings)
-    for blueprint in (api, report_api, operations, docs, page):
+    for blueprint in (api, karyotype_api, report_api, operations, docs, page):
         app.register_blueprint(blueprint)
     _hook(app, service)
     _answer_errors(app, service)
@@ -78,7 +79,7 @@ def _configure(app: APIFlask, settings: ServerSettings) -> None:
         VALIDATION_ERROR_STATUS_CODE=400,
         HTTP_ERROR_SCHEMA=ErrorSchema,
         SPEC_PROCESSOR_PASS_OBJECT=True,
-        TAGS=["Predictions", "Older clients", "Operations"],
+        TAGS=["Predictions", "Karyotypes", "Older clients", "Operations"],
     )
     app.schema_name_resolver = schema_name
     app.spec_callback = cast("Any", lambda spec: complete(spec, settings))

@@ -1,9 +1,11 @@
 """What the OpenAPI document says beyond the routes, and Swagger UI from this server's own files."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import swagger_ui_bundle
+from apiflask import Schema
 from apispec import APISpec
 from flask import Blueprint, Response, send_from_directory
 
@@ -50,6 +52,8 @@ _START = """window.onload = () => {
 """
 
 
+View = TypeVar("View", bound=Callable[..., Response])
+
 Responses = dict[int | str, dict[str, Any]]
 """Answers of a route by status."""
 
@@ -59,14 +63,29 @@ def fails(status: int, description: str) -> Responses:
     return {status: {"description": description}}
 
 
-def gives(media_type: str, description: str) -> Responses:
-    """Describe an answer that is no JSON."""
-    schema = {"type": "string"} if media_type.startswith("text/") else _FILE
-    return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
+def gives(media_types: str | Sequence[str], description: str) -> Responses:
+    """Describe an answer that is no JSON, of one media type or one of several."""
+    kinds = (media_types,) if isinstance(media_types, str) else media_types
+    content = {kind: {"schema": {"type": "string"} if kind.startswith("text/") else _FILE} for kind in kinds}
+    return {200: {"description": description, "content": content}}
 
 
 NO_FORM = fails(415, "The body is no multipart/form-data.")
 """What every route that takes images says to another body."""
+
+NO_JSON = fails(415, "The body is no application/json.")
+"""What every route that takes JSON says to another body."""
+
+
+def takes_json(schema: type[Schema]) -> Callable[[View], View]:
+    """Describe the body of a route that reads it itself: APIFlask's own ``input`` would parse it without limits."""
+
+    def describe(view: View) -> View:
+        # Where APIFlask's decorators put what they know of a route; those further out add to it.
+        view._spec = {"body": schema(), "content_type": JSON_TYPE}  # type: ignore[attr-defined]
+        return view
+
+    return describe
 
 
 def complete(spec: APISpec, settings: ServerSettings) -> APISpec:

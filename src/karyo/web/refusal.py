@@ -23,6 +23,8 @@ KNOWN: dict[int, tuple[str, str]] = {
 
 JSON_TYPE = "application/json"
 
+_LONGEST_SENTENCE = 1000
+
 
 class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a defect
     """A request that is answered with an error.
@@ -48,6 +50,12 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a defect
 def known(status: int) -> tuple[str, str]:
     """Give the name and the sentence of a status; the nearest general one for a status that is not listed."""
     return KNOWN.get(status) or KNOWN[500 if status >= 500 else 400]
+
+
+def sentence(error: Exception) -> str:
+    """Give an error's text as one line for a client that may have had a hand in it."""
+    text = str(error)[:_LONGEST_SENTENCE].rstrip(". ")
+    return "".join(each if each.isprintable() else " " for each in text) + "."
 
 
 def error_body(code: str, message: str, request_id: str) -> bytes:

@@ -11,11 +11,18 @@ from werkzeug.datastructures import FileStorage
 from karyo.inference.many import Unreadable
 from karyo.inference.prediction import Prediction
 from karyo.inference.predictor import Predictor, PreparedImage
+from karyo.karyotype.karyotyper import Karyotyper
 from karyo.web.batching import Batcher, QueueFullError, StoppedError
+from karyo.web.desk import Desk
 from karyo.web.metrics import Metrics
 from karyo.web.refusal import Refusal
 from karyo.web.settings import ServerSettings
 from karyo.web.uploads import prepare
+
+_AT_ONCE = 2
+"""Cells that are looked at side by side: each takes seconds of one core, and much of the time is the network's."""
+
+_PATIENCE = 20.0
 
 EXTENSION = "karyo"
 """Under which name an application keeps its service."""
@@ -30,6 +37,9 @@ class Service:
         settings: The server's.
         metrics: The counters.
         batcher: Takes prepared images of all threads to the network.
+        karyotyper: Decides about whole cells; their images go through the same batches.
+        cells: Where cells are looked at.
+        records: Where records that clients send back are read and drawn.
         stopping: Set when the server has been told to stop.
     """
 
@@ -37,6 +47,9 @@ class Service:
     settings: ServerSettings
     metrics: Metrics
     batcher: Batcher
+    karyotyper: Karyotyper
+    cells: Desk
+    records: Desk
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -64,7 +77,17 @@ class Service:
             settings.lanes if crowded else 1,
         )
         metrics.waiting.set_function(lambda: batcher.waiting)
-        return cls(predictor, settings, metrics, batcher)
+        # Half of the threads at most are with cells or wait for them; the others answer what takes no time.
+        share = settings.threads // 4
+        return cls(
+            predictor,
+            settings,
+            metrics,
+            batcher,
+            Karyotyper(_SharingPredictor(predictor, batcher)),
+            Desk(min(_AT_ONCE, max(1, share)), max(0, share - _AT_ONCE), _PATIENCE),
+            Desk(1, max(0, share - 1), _PATIENCE),
+        )
 
     def classify(self, files: Sequence[FileStorage]) -> list[Prediction | Unreadable]:
         """Classify the images of a request.
@@ -89,10 +112,11 @@ class Service:
         except (QueueFullError, StoppedError) as error:
             raise Refusal(503, headers={"Retry-After": "1"}) from error
         outcomes = [each if isinstance(each, Unreadable) else next(predictions) for each in known]
-        self._count(outcomes)
+        self.count(outcomes)
         return outcomes
 
-    def _count(self, outcomes: Sequence[Prediction | Unreadable]) -> None:
+    def count(self, outcomes: Sequence[Prediction | Unreadable]) -> None:
+        """Count what came of images."""
         for each in outcomes:
             if isinstance(each, Unreadable):
                 self.metrics.images.labels("unreadable").inc()
@@ -100,6 +124,18 @@ class Service:
             self.metrics.images.labels("rejected" if each.rejected else "accepted").inc()
             for reason in each.reasons:
                 self.metrics.rejected.labels(reason).inc()
+
+
+class _SharingPredictor(Predictor):
+    """A predictor whose images wait their turn with those of all other requests."""
+
+    def __init__(self, predictor: Predictor, batcher: Batcher) -> None:
+        super().__init__(predictor._engine)
+        self._batcher = batcher
+
+    def classify(self, images: Sequence[PreparedImage]) -> list[Prediction]:
+        """Run the network over images; see :class:`~karyo.web.batching.Batcher` for what it raises."""
+        return self._batcher(images)
 
 
 def the_service() -> Service:

@@ -71,7 +71,7 @@ class ServerSettings:
     queue: int = 512
     connections: int = 500
     max_upload_mb: int = 32
-    max_images: int = 64
+    max_images: int = 128
     max_pixels: int = 2048 * 2048
     request_timeout: float = 30.0
     grace: float = 20.0

@@ -61,7 +61,8 @@ def clean_name(offered: str | None, position: int) -> str:
         position: The image's number, from 1, for one without a usable name.
     """
     last = (offered or "").replace("\\", "/").rpartition("/")[2]
-    printable = "".join(each for each in last if unicodedata.category(each)[0] != "C")
+    visible = (each for each in last if unicodedata.category(each)[0] != "C")
+    printable = "".join(" " if each.isspace() else each for each in visible)
     kept = printable.strip()[:_LONGEST_NAME].strip()
     return kept if kept.strip(".") else f"image {position}"
 

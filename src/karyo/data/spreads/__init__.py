@@ -1,6 +1,6 @@
 """Whole metaphase spreads with one annotated box per chromosome: reading, cutting, and as a data set."""
 
-from karyo.data.spreads.annotation import Annotation, Box, BoxProblem, read_annotation
+from karyo.data.spreads.annotation import Annotation, Box, BoxProblem, parse_annotation, read_annotation
 from karyo.data.spreads.crops import MASKS, Crop, Spread
 from karyo.data.spreads.pairs import Pair, Pairs, find_pairs
 from karyo.data.spreads.source import SpreadSource, load_spread, record_name
@@ -17,6 +17,7 @@ __all__ = [
     "SpreadSource",
     "find_pairs",
     "load_spread",
+    "parse_annotation",
     "read_annotation",
     "record_name",
 ]

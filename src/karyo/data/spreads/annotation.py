@@ -96,10 +96,23 @@ def read_annotation(path: str | Path) -> Annotation:
         data = Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    return parse_annotation(data, str(path))
+
+
+def parse_annotation(data: bytes, name: str) -> Annotation:
+    """Read the bytes of a Pascal VOC file as :func:`read_annotation` does.
+
+    Args:
+        data: The whole file, of a size that the caller has limited.
+        name: What to call it in an error.
+
+    Raises:
+        DataError: See :func:`read_annotation`; the message begins with ``name``.
+    """
     try:
         root = _parsed(data)
     except _BadXmlError as error:
-        raise DataError(f"{path} {error}") from None
+        raise DataError(f"{name} {error}") from None
     boxes, problems = _read_objects(root)
     return Annotation((root.findtext("filename") or "").strip(), _declared_size(root), boxes, problems)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from karyo.data.spreads.objects import GOOD_FIT, Edges, SpreadObjects
 from karyo.errors import DataError, SettingsError
+from karyo.imaging.polarity import spread_is_bright
 
 MASKS: tuple[str, ...] = ("none", "object")
 """What to do with neighbours in a box: leave them, or keep only the object that the box belongs to."""
@@ -79,22 +80,42 @@ class Spread:
             DataError: If the box lies wholly outside the image.
         """
         height, width = self.grey.shape
-        inside = max(edges[0], 0), max(edges[1], 0), min(edges[2], width), min(edges[3], height)
+        inside = self._within(edges)
         if inside[0] >= inside[2] or inside[1] >= inside[3]:
             raise DataError(f"the box {edges} lies outside the image of {width} x {height} pixels")
-        wide = (
-            max(inside[0] - margin, 0),
-            max(inside[1] - margin, 0),
-            min(inside[2] + margin, width),
-            min(inside[3] + margin, height),
-        )
-        grey = np.ascontiguousarray(self.grey[wide[1] : wide[3], wide[0] : wide[2]])
+        wide, grey = self._window(inside, margin)
         fit = None
         if mask == "object":
             chosen, fit = self.objects.belonging_to(edges)
             if fit >= GOOD_FIT:
                 grey = self._paint_others(grey, chosen, wide)
         return Crop(grey, wide, inside != edges, fit)
+
+    def cut_object(self, own: NDArray[np.bool_], edges: Edges, margin: int = 0) -> NDArray[np.uint8]:
+        """Cut out one object of which the outline is known, as :meth:`cut` does with the one that it finds itself.
+
+        Args:
+            own: Array (bottom - top, right - left), bool: the object's pixels.
+            edges: Its box within the image.
+            margin: Pixels to add on each side, as far as the image has them.
+
+        Returns:
+            Array (h, w), uint8, polarity as in the spread, everything but the object in the background's level.
+        """
+        chosen = np.zeros(self.grey.shape, np.bool_)
+        chosen[edges[1] : edges[3], edges[0] : edges[2]] = own
+        wide, grey = self._window(edges, margin)
+        return self._paint_others(grey, chosen, wide)
+
+    def _within(self, edges: Edges) -> Edges:
+        height, width = self.grey.shape
+        return max(edges[0], 0), max(edges[1], 0), min(edges[2], width), min(edges[3], height)
+
+    def _window(self, inside: Edges, margin: int) -> tuple[Edges, NDArray[np.uint8]]:
+        """Give a box with its margin as far as the image has it, and what is in it."""
+        left, top, right, bottom = inside
+        wide = self._within((left - margin, top - margin, right + margin, bottom + margin))
+        return wide, np.ascontiguousarray(self.grey[wide[1] : wide[3], wide[0] : wide[2]])
 
     def _paint_others(self, grey: NDArray[np.uint8], chosen: NDArray[np.bool_], box: Edges) -> NDArray[np.uint8]:
         """Give everything but the chosen object the background's level."""
@@ -117,24 +138,6 @@ class Spread:
         if not pixels.size:
             pixels = self.grey[~self.objects.mask]
         return np.uint8(np.median(pixels))
-
-
-def spread_is_bright(grey: NDArray[np.uint8]) -> bool:
-    """Tell whether the background of a whole spread is bright.
-
-    Chromosomes and nuclei cover less than half of a spread, so the background is the side of Otsu's threshold with more
-    pixels. (The border, which tells in a picture of one chromosome, may be covered by nuclei here.)
-
-    Args:
-        grey: Array (H, W), uint8.
-
-    Returns:
-        True for a bright background.
-    """
-    if int(grey.min()) == int(grey.max()):
-        return bool(grey.flat[0] >= 128)
-    otsu = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0]
-    return float((grey > otsu).mean()) > 0.5
 
 
 def check_cutting(margin: object, mask: object, where: str = "") -> None:

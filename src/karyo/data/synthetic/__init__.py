@@ -2,7 +2,7 @@
 
 from karyo.data.synthetic.bent import draw_bent_and_unbent, spread_bend
 from karyo.data.synthetic.cell import cell_members, cell_sex, draw_cell
-from karyo.data.synthetic.chromosome import DrawnChromosome, draw_chromosome
+from karyo.data.synthetic.chromosome import HOMOLOGS, DrawnChromosome, draw_chromosome
 from karyo.data.synthetic.sheet import draw_sheet
 from karyo.data.synthetic.source import RENDERER_VERSION, SyntheticSource, derive_seed
 from karyo.data.synthetic.spread import RELATIONS, Spread, SpreadChromosome, SpreadSettings, draw_spread
@@ -12,6 +12,7 @@ from karyo.data.synthetic.voc import spread_annotation, voc_name
 
 __all__ = [
     "DIFFICULTIES",
+    "HOMOLOGS",
     "RELATIONS",
     "RENDERER_VERSION",
     "CellSettings",

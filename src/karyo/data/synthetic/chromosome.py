@@ -14,8 +14,8 @@ from karyo.data.synthetic.geometry import CentreLine, bend_line
 from karyo.data.synthetic.style import CellSettings, CellStyle, draw_style
 from karyo.errors import SettingsError
 
-HOMOLOGS: tuple[str, ...] = ("a", "b")
-"""Names of the two of a pair; a lone X or Y is ``"a"``."""
+HOMOLOGS: tuple[str, ...] = ("a", "b", "c", "d")
+"""Names of the two of a pair, and of further ones; a lone X or Y is ``"a"``."""
 
 _STYLE, _OBJECT = 1, 2
 
@@ -27,7 +27,7 @@ class DrawnChromosome:
     Attributes:
         image: uint8 ``(H, W)``.
         label: The class, 0..23.
-        homolog: ``"a"`` or ``"b"``.
+        homolog: One of :data:`HOMOLOGS`.
         mask: bool ``(H, W)``, True inside the outline.
         centre_line: float32 ``(N, 2)`` of (x, y) from the tip of the short arm to the tip of the long arm.
         centromere: float32 ``(2,)``, a point of the centre line.
@@ -62,7 +62,7 @@ def object_generator(seed: int, label: int, homolog: str) -> np.random.Generator
     Args:
         seed: The cell's seed, 0 or more.
         label: The class, 0..23.
-        homolog: ``"a"`` or ``"b"``.
+        homolog: One of :data:`HOMOLOGS`.
 
     Returns:
         A fresh generator.
@@ -75,7 +75,7 @@ def object_generator(seed: int, label: int, homolog: str) -> np.random.Generator
     if not 0 <= label < len(CLASSES):
         raise SettingsError(f"label must be a class from 0 to {len(CLASSES) - 1}, not {label}")
     if homolog not in HOMOLOGS:
-        raise SettingsError(f"homolog must be 'a' or 'b', not {homolog!r}")
+        raise SettingsError(f"homolog must be one of {', '.join(HOMOLOGS)}, not {homolog!r}")
     return np.random.default_rng([seed, _OBJECT, label, HOMOLOGS.index(homolog)])
 
 
@@ -87,7 +87,7 @@ def draw_chromosome(
     Args:
         label: The class, 0..23.
         seed: The cell's seed; chromosomes of the same seed look like one cell's.
-        homolog: ``"a"`` or ``"b"``.
+        homolog: One of :data:`HOMOLOGS`.
         settings: What to draw; the defaults if None.
         style: The cell's style where the caller has it already; otherwise it is drawn from the seed.
 

@@ -1,4 +1,4 @@
-"""A whole metaphase spread: 46 chromosomes on one slide, some touching, some crossing, and the truth about each."""
+"""A whole metaphase spread: the chromosomes of a cell on a slide, some touching, some crossing, and their truth."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from karyo.data.ideogram import load_ideogram
 from karyo.data.synthetic.bent import spread_bend
 from karyo.data.synthetic.camera import develop, photograph
-from karyo.data.synthetic.cell import cell_members, cell_sex
+from karyo.data.synthetic.cell import cell_sex, settled_members
 from karyo.data.synthetic.chromosome import cell_style, object_generator
 from karyo.data.synthetic.clutter import draw_debris, draw_nucleus
 from karyo.data.synthetic.placement import Field, Placed, draw_patch
@@ -32,7 +32,7 @@ class SpreadSettings:
     Attributes:
         width: Picture width, pixels.
         height: Picture height, pixels.
-        cell: The chromosomes' difficulty, polarity, sex and scale.
+        cell: The chromosomes' difficulty, polarity, sex, scale and numbers.
         touching: Share of the chromosomes laid against another one, 0..1.
         crossing: Share of the chromosomes laid across another one, 0..1.
         nuclei: Number of interphase nuclei.
@@ -74,7 +74,7 @@ class SpreadChromosome:
 
     Attributes:
         label: The class, 0..23.
-        homolog: ``"a"`` or ``"b"``.
+        homolog: ``"a"``, ``"b"``, and ``"c"``, ``"d"`` for further ones.
         box: (left, top, right, bottom) of its outline, right and bottom exclusive.
         mask: bool ``(bottom - top, right - left)``: its full outline within the box, also where another one crosses it.
         centre_line: float32 ``(N, 2)`` of (x, y) from the tip of the short arm to the tip of the long arm.
@@ -109,8 +109,8 @@ class Spread:
 
     Attributes:
         image: uint8 ``(height, width)``.
-        chromosomes: Its 46 chromosomes in class order.
-        sex: ``"XX"`` or ``"XY"``.
+        chromosomes: Its chromosomes in class order.
+        sex: As ``cell_sex`` gives it.
         nuclei: bool ``(height, width)``, True inside interphase nuclei.
     """
 
@@ -139,7 +139,7 @@ def draw_spread(seed: int, settings: SpreadSettings | None = None) -> Spread:
     settings = settings or SpreadSettings()
     sex = cell_sex(seed, settings.cell)
     style = cell_style(seed, settings.cell)
-    members = cell_members(sex)
+    members = settled_members(seed, settings.cell)
     absorbance, nuclei = _draw_clutter(seed, settings)
     placed = _place_chromosomes(seed, settings, style, members, nuclei)
     for item in placed:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from karyo.chromosomes import CLASSES
 from karyo.errors import SettingsError
 
 DIFFICULTIES: dict[str, float] = {"easy": 0.25, "normal": 0.7, "hard": 0.85}
@@ -19,6 +20,9 @@ POLARITIES: tuple[str, ...] = ("bright", "dark", "mixed")
 
 SEXES: tuple[str, ...] = ("mixed", "XX", "XY")
 """Sex chromosomes that can be drawn; ``mixed`` draws one of the two for each cell."""
+
+MOST_COPIES = 4
+"""Homologs of one class that can be drawn."""
 
 
 def parse_difficulty(difficulty: float | str) -> float:
@@ -51,6 +55,8 @@ class CellSettings:
         polarity: One of :data:`POLARITIES`.
         sex: One of :data:`SEXES`.
         scale: Magnification; 1 draws chromosome 1 at about 60 to 120 pixels.
+        copies: How many of each class a cell has, 24 numbers 0..4 in class order; None for a normal cell of the sex.
+        lost: Share of a cell's chromosomes that are not drawn, as if lost in the preparation, 0..1.
 
     Raises:
         SettingsError: If a value is not one of those.
@@ -60,6 +66,8 @@ class CellSettings:
     polarity: str = "bright"
     sex: str = "mixed"
     scale: float = 1.0
+    copies: tuple[int, ...] | None = None
+    lost: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "difficulty", parse_difficulty(self.difficulty))
@@ -69,11 +77,24 @@ class CellSettings:
             raise SettingsError(f"sex {self.sex!r} is unknown; use one of {', '.join(SEXES)}")
         if not 0.25 <= self.scale <= 8:
             raise SettingsError(f"scale must lie between 0.25 and 8, not {self.scale}")
+        if not 0 <= self.lost < 1:
+            raise SettingsError(f"lost is a share of the chromosomes, from 0 to below 1, not {self.lost}")
+        if self.copies is not None:
+            _check_copies(self.copies)
 
     @property
     def hardness(self) -> float:
         """The difficulty as a number 0..1."""
         return parse_difficulty(self.difficulty)
+
+
+def _check_copies(copies: tuple[int, ...]) -> None:
+    """Refuse numbers of chromosomes that cannot be drawn."""
+    if len(copies) != len(CLASSES) or sum(copies) == 0:
+        raise SettingsError(f"copies must be {len(CLASSES)} numbers, one of them above 0, not {copies}")
+    for name, number in zip(CLASSES, copies, strict=True):
+        if not 0 <= number <= MOST_COPIES:
+            raise SettingsError(f"a drawn cell has 0 to {MOST_COPIES} of a chromosome, not {number} of {name}")
 
 
 @dataclass(frozen=True, slots=True)

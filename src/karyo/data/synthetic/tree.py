@@ -54,7 +54,8 @@ def write_cells(
                 truth[path] = _chromosome_truth(drawn)
             if advance:
                 advance()
-        _write_json(target / "truth.json", {"renderer": RENDERER_VERSION, "chromosomes": truth})
+        content = {"renderer": RENDERER_VERSION, **_planted(settings), "chromosomes": truth}
+        _write_json(target / "truth.json", content)
 
 
 def write_spreads(
@@ -63,7 +64,7 @@ def write_spreads(
     """Write spreads as ``images/<id>.png`` with the truth beside them.
 
     ``annotations/<id>.xml`` holds the boxes as Pascal VOC, ``truth/<id>.json`` everything else, and ``masks/<id>.npz``
-    a bool array per chromosome, ``mask_00`` to ``mask_45`` in the order of the other two, each the size of its box, and
+    a bool array per chromosome, ``mask_00`` onwards in the order of the other two, each the size of its box, and
     ``nuclei``, the size of the picture.
 
     Args:
@@ -76,17 +77,19 @@ def write_spreads(
     Raises:
         SettingsError: If a number is out of range, or the folder is not empty or cannot be written.
     """
+    settings = settings or SpreadSettings()
     _check_count("count", count, seed)
     with _new_folder(folder) as target:
         for part in ("images", "annotations", "masks", "truth"):
             (target / part).mkdir()
         for index in range(count):
-            _write_spread(target, f"spread-{index:04d}", draw_spread(derive_seed(seed, index), settings))
+            spread = draw_spread(derive_seed(seed, index), settings)
+            _write_spread(target, f"spread-{index:04d}", spread, _planted(settings.cell))
             if advance:
                 advance()
 
 
-def _write_spread(target: Path, name: str, spread: Spread) -> None:
+def _write_spread(target: Path, name: str, spread: Spread, planted: dict[str, Any]) -> None:
     """Write one spread and its truth."""
     write_png(target / "images" / f"{name}.png", spread.image)
     annotation = spread_annotation(spread, f"{name}.png")
@@ -107,8 +110,13 @@ def _write_spread(target: Path, name: str, spread: Spread) -> None:
         }
         for item in spread.chromosomes
     ]
-    truth = {"renderer": RENDERER_VERSION, "sex": spread.sex, "chromosomes": chromosomes}
+    truth = {"renderer": RENDERER_VERSION, "sex": spread.sex, **planted, "chromosomes": chromosomes}
     _write_json(target / "truth" / f"{name}.json", truth)
+
+
+def _planted(settings: CellSettings) -> dict[str, Any]:
+    """Say which numbers of copies a cell had before any got lost, where they were asked for."""
+    return {} if settings.copies is None else {"copies": dict(zip(CLASSES, settings.copies, strict=True))}
 
 
 def _chromosome_truth(drawn: DrawnChromosome) -> dict[str, Any]:

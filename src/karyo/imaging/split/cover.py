@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from karyo.imaging.split.fragments import Fragments
 from karyo.imaging.split.likeness import gather_evidence, gather_shared_evidence, load_likeness
@@ -12,14 +14,14 @@ _MOST_PIECES = 6
 _LARGEST = 12.0
 """Area of the largest chromosome in squares of the typical width."""
 
-_GROWN_PER_FRAGMENT = 2
+_GROWN_PER_FRAGMENT = 1
 """How many of the likeliest sets are tried with one more fragment, for each fragment of the cluster."""
 
 _BEAM = 60
 """How many partial answers are kept while fragment after fragment is covered."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Candidate:
     """A set of fragments that may be one chromosome.
 
@@ -31,8 +33,40 @@ class Candidate:
     members: frozenset[int]
     cost: float
 
+    @cached_property
+    def bits(self) -> int:
+        """Its fragments as the ones of a binary number: sets of them are compared many thousand times."""
+        return sum(1 << member for member in self.members)
 
-def choose_objects(fragments: Fragments, width: float) -> list[Candidate]:
+
+@dataclass(frozen=True, slots=True)
+class Reluctance:
+    """What is charged beyond the likeness, where finding too many objects is worse than missing some.
+
+    Attributes:
+        each: Cost of every object.
+        small: Cost of each square of the typical width that an object lacks to ``smallest``.
+        smallest: Area in squares of the typical width.
+    """
+
+    each: float = 0.0
+    small: float = 0.0
+    smallest: float = 0.0
+
+    def charge(self, area: float) -> float:
+        """Give what an object of an area in squares of the typical width costs beyond its likeness."""
+        return self.each + self.small * max(self.smallest - area, 0.0)
+
+
+class _State(NamedTuple):
+    """A partial answer: its cost, with what the rest will cost at least, and its objects."""
+
+    cost: float
+    hope: float
+    chosen: tuple[Candidate, ...]
+
+
+def choose_objects(fragments: Fragments, width: float, reluctance: Reluctance | None = None) -> list[Candidate]:
     """Find the cheapest objects that cover every fragment.
 
     Fragments that lie between others, as the middle of a crossing does, may belong to two objects.
@@ -40,14 +74,17 @@ def choose_objects(fragments: Fragments, width: float) -> list[Candidate]:
     Args:
         fragments: Of one cluster.
         width: Typical width of a chromosome, pixels.
+        reluctance: What is charged beyond the likeness; None for nothing.
 
     Returns:
         The objects.
     """
     likeness = load_likeness()
+    reluctance = reluctance or Reluctance()
 
     def price(members: frozenset[int]) -> float:
-        return likeness.object_cost(gather_evidence(fragments, members, width))
+        area = float(fragments.areas[sorted(members)].sum()) / width**2
+        return likeness.object_cost(gather_evidence(fragments, members, width)) + reluctance.charge(area)
 
     return cheapest_cover(propose_objects(fragments, width, price), _price_sharing(fragments, width))
 
@@ -64,24 +101,25 @@ def cheapest_cover(candidates: Sequence[Candidate], share_costs: Sequence[float 
     """
     by_member = [[item for item in candidates if index in item.members] for index in range(len(share_costs))]
     least = [min(item.cost / len(item.members) for item in items) for items in by_member]
-    states: dict[tuple[int, ...], tuple[float, tuple[Candidate, ...]]] = {(0,) * len(share_costs): (0.0, ())}
+    states = {(0, 0): _State(0.0, sum(least), ())}
     for index, items in enumerate(by_member):
-        following: dict[tuple[int, ...], tuple[float, tuple[Candidate, ...]]] = {}
-        for covered, (cost, chosen) in states.items():
-            for item in [None] if covered[index] else items:
-                price = 0.0 if item is None else _added_cost(item, covered, share_costs)
-                if price is None:
+        following: dict[tuple[int, int], _State] = {}
+        for (once, twice), state in states.items():
+            if once >> index & 1:
+                _keep_cheaper(following, (once, twice), state)
+                continue
+            for item in items:
+                if item.bits & once & twice:
                     continue
-                after = covered if item is None else _cover(covered, item)
-                if after not in following or cost + price < following[after][0]:
-                    following[after] = cost + price, chosen if item is None else (*chosen, item)
-        # Answers that have covered more are dearer so far: what the rest will cost at least makes them comparable.
-        hopes = {
-            covered: cost + sum(value for value, times in zip(least, covered, strict=True) if not times)
-            for covered, (cost, _) in following.items()
-        }
-        states = {covered: following[covered] for covered in sorted(following, key=hopes.__getitem__)[:_BEAM]}
-    return list(min(states.values(), key=lambda state: state[0])[1])
+                price = _added_cost(item, once, share_costs)
+                if price is not None:
+                    # Answers that have covered more are dearer so far: what the rest will cost at least makes them
+                    # comparable.
+                    hope = state.hope + price - sum(least[member] for member in item.members if not once >> member & 1)
+                    after = once | item.bits, twice | (item.bits & once)
+                    _keep_cheaper(following, after, _State(state.cost + price, hope, (*state.chosen, item)))
+        states = dict(sorted(following.items(), key=lambda pair: pair[1].hope)[:_BEAM])
+    return list(min(states.values(), key=lambda state: state.cost).chosen)
 
 
 def propose_objects(fragments: Fragments, width: float, price: Callable[[frozenset[int]], float]) -> list[Candidate]:
@@ -116,20 +154,23 @@ def propose_objects(fragments: Fragments, width: float, price: Callable[[frozens
     return candidates
 
 
-def _cover(covered: tuple[int, ...], item: Candidate) -> tuple[int, ...]:
-    """Count an object's fragments as covered once more."""
-    return tuple(times + (index in item.members) for index, times in enumerate(covered))
+def _keep_cheaper(states: dict[tuple[int, int], "_State"], key: tuple[int, int], state: "_State") -> None:
+    """Of two answers that cover the same, keep the cheaper one."""
+    known = states.get(key)
+    if known is None or state.cost < known.cost:
+        states[key] = state
 
 
-def _added_cost(item: Candidate, covered: tuple[int, ...], share_costs: Sequence[float | None]) -> float | None:
-    """Price an object beside those chosen; None if it would share what cannot be shared."""
+def _added_cost(item: Candidate, once: int, share_costs: Sequence[float | None]) -> float | None:
+    """Price an object beside those chosen, which cover ``once``; None if it would share what cannot be shared."""
     cost = item.cost
-    for index in item.members:
-        if covered[index]:
-            share = share_costs[index]
-            if share is None or covered[index] > 1:
-                return None
-            cost += share
+    if item.bits & once:
+        for member in item.members:
+            if once >> member & 1:
+                share = share_costs[member]
+                if share is None:
+                    return None
+                cost += share
     return cost
 
 

@@ -1,12 +1,14 @@
 """From a foreground mask to whole chromosomes."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from karyo.imaging.foreground import typical_width
 from karyo.imaging.split.concavity import find_cuts, find_outlines
-from karyo.imaging.split.cover import Candidate, choose_objects
+from karyo.imaging.split.cover import Candidate, Reluctance, choose_objects
 from karyo.imaging.split.fragments import Fragments, cut_up
 from karyo.imaging.split.part import Part, Relation
 from karyo.imaging.split.zones import find_zones
@@ -41,21 +43,31 @@ def split_objects(
         left, top, columns, rows = boxes[number, :4]
         window = slice(top, top + rows), slice(left, left + columns)
         own = np.ascontiguousarray(numbers[window] == number)
-        for piece, relation, confidence in _split_one(own, None if grey is None else grey[window], width):
+        for part in split_one(own, None if grey is None else grey[window], width):
             whole = np.zeros(mask.shape, np.bool_)
-            whole[window] = piece
-            parts.append(Part(whole, relation, confidence))
+            whole[window] = part.mask
+            parts.append(replace(part, mask=whole))
     return parts
 
 
-def _split_one(
-    mask: NDArray[np.bool_], grey: NDArray[np.uint8] | None, width: float
-) -> list[tuple[NDArray[np.bool_], Relation, float]]:
-    """Split one connected object."""
+def split_one(
+    mask: NDArray[np.bool_], grey: NDArray[np.uint8] | None, width: float, reluctance: Reluctance | None = None
+) -> list[Part]:
+    """Split one connected object.
+
+    Args:
+        mask: Array (H, W), bool: the object, best cropped to its box.
+        grey: Array (H, W), uint8, background dark, or None.
+        width: Typical width of a chromosome, pixels.
+        reluctance: What finding objects is charged with beyond their likeness; None for nothing.
+
+    Returns:
+        The chromosomes, their masks of the same size.
+    """
     fragments = fragments_of(mask, grey, width)
     if fragments.count > _TOO_MANY:
-        return [(mask, "isolated", 0.0)]
-    chosen = choose_objects(fragments, width)
+        return [Part(mask, "isolated", 0.0)]
+    chosen = choose_objects(fragments, width, reluctance)
     return [_part(fragments, candidate, chosen) for candidate in chosen]
 
 
@@ -80,11 +92,9 @@ def fragments_of(mask: NDArray[np.bool_], grey: NDArray[np.uint8] | None, width:
     return fragments
 
 
-def _part(
-    fragments: Fragments, candidate: Candidate, chosen: list[Candidate]
-) -> tuple[NDArray[np.bool_], Relation, float]:
+def _part(fragments: Fragments, candidate: Candidate, chosen: list[Candidate]) -> Part:
     """Put one chromosome together from its fragments."""
     mask = np.isin(fragments.numbers, [index + 1 for index in candidate.members])
     shared = any(candidate.members & other.members for other in chosen if other is not candidate)
     relation: Relation = "crossing" if shared else "touching" if len(chosen) > 1 else "isolated"
-    return mask, relation, float(1 / (1 + np.exp(np.clip(candidate.cost, -50, 50))))
+    return Part(mask, relation, float(1 / (1 + np.exp(np.clip(candidate.cost, -50, 50)))))

@@ -9,7 +9,7 @@ from karyo.identity import REPETITIONS, run_key, setting_key
 from karyo.reports.comparing.gather import fingerprint_of, scheme_of
 from karyo.reports.comparing.means import average_of, mean_of, middle_of
 from karyo.reports.comparing.naming import Values, label_of, name_settings
-from karyo.reports.comparing.result import STATUSES, Board, Contender, RunResult
+from karyo.reports.comparing.result import STATUSES, Board, Contender, Mean, RunResult
 from karyo.reports.fields import number_at, settings_of, share_estimate_at, text_at
 
 _EQUAL = 9
@@ -146,7 +146,30 @@ def _contender(runs: Setting, values: Values, expected: int) -> Contender:
         latency_ms=middle_of([number_at(record, "cost", "latency_ms") for record in records]),
         seconds=average_of([number_at(record, "seconds") for record in records]),
         expected=expected,
+        assigned=_mean_by_cell(counted, "accuracy"),
+        cells_right=_mean_by_cell(counted, "cells_right"),
     )
+
+
+def _mean_by_cell(runs: Sequence[RunResult], measure: str) -> Mean:
+    """Give the mean of a measure by cell if every repetition has it: it stands beside means over all of them."""
+    estimates = [share_estimate_at(run.by_cell, "assigned", measure) for run in runs]
+    return Mean() if any(estimate.value is None for estimate in estimates) else mean_of(estimates)
+
+
+def partly_by_cell(board: Board) -> list[str]:
+    """Say of which settings some repetitions were measured by cell and others not, so that nothing is shown."""
+    return [
+        f"{contender.label}: {measured} of {len(contender.finished)} finished repetitions {_verb(measured)} measured "
+        "by cell, so its assigned accuracy is not shown; measure the others with python src/evaluate.py run=DIRECTORY "
+        "by_cell=true."
+        for contender in board.contenders
+        if (measured := sum(bool(run.by_cell) for run in contender.finished)) and contender.assigned.value is None
+    ]
+
+
+def _verb(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _seconds_per_epoch(run: RunResult) -> float | None:

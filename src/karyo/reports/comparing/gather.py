@@ -9,7 +9,7 @@ from typing import Any
 from karyo.identity import run_key, settings_of_config
 from karyo.reports.comparing.result import STATUSES, RunResult
 from karyo.reports.fields import number_at, text_at, value_at
-from karyo.reports.runs import read_epochs, read_records
+from karyo.reports.runs import read_by_cell, read_epochs, read_records
 
 
 def gather(roots: Sequence[str | Path]) -> tuple[list[RunResult], list[str]]:
@@ -91,6 +91,7 @@ def _run(record: Mapping[str, Any], problems: list[str]) -> RunResult:
     seconds = number_at(record, "seconds")
     config = value_at(record, "config")
     error = text_at(record, "error").strip().splitlines()
+    by_cell, unusable = read_by_cell(directory, text_at(record, "finished")) if status == "finished" else ({}, "")
     run = RunResult(
         record=record,
         directory=directory,
@@ -99,8 +100,9 @@ def _run(record: Mapping[str, Any], problems: list[str]) -> RunResult:
         settings=settings_of_config(config) if isinstance(config, Mapping) and config else {},
         epochs=epochs,
         error=error[-1].strip() if error else "",
+        by_cell=by_cell,
     )
-    problems += [problem] if problem else []
+    problems += [sentence for sentence in (problem, unusable) if sentence]
     if seconds is not None and seconds < 0:
         problems.append(f"{directory} says it took {seconds:g} s, so a clock went backwards; its times are left out.")
     if status == "finished" and run.validation_accuracy is None:

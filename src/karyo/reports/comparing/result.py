@@ -1,7 +1,7 @@
 """What a comparison says: runs, settings with their repetitions, boards of what may be ranked together, duels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class RunResult:
         error: Last line of the error; "" if there was none.
         split: Says which images it trained, validated and tested on: equal for runs on the same three sides; "" where
             that is unknown.
+        by_cell: What an evaluation by cell of its test side has measured; {} where there was none. As unchecked as
+            ``record``.
     """
 
     record: Mapping[str, Any]
@@ -39,6 +41,7 @@ class RunResult:
     epochs: tuple[Mapping[str, float], ...] = ()
     error: str = ""
     split: str = ""
+    by_cell: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def validation_accuracy(self) -> float | None:
@@ -94,6 +97,9 @@ class Contender:
         latency_ms: One image through the network, milliseconds, on the machine that measured.
         seconds: From start to end, mean over repetitions.
         expected: Repetitions of the board's most repeated contender, so that "4 of 5" can be said.
+        assigned: Like ``test``, with each cell decided together; no value unless every repetition behind ``test`` was
+            measured by cell, or the two would not be of the same images.
+        cells_right: Share of cells of which every image is right then, under the same condition.
     """
 
     key: str
@@ -110,6 +116,8 @@ class Contender:
     latency_ms: float | None
     seconds: float | None
     expected: int
+    assigned: Mean = Mean()
+    cells_right: Mean = Mean()
 
     @property
     def finished(self) -> tuple[RunResult, ...]:
@@ -193,6 +201,11 @@ class Board:
     names: tuple[str, ...]
     contenders: tuple[Contender, ...]
     duels: tuple[Duel, ...] = ()
+
+    @property
+    def by_cell(self) -> bool:
+        """Whether an evaluation by cell has measured any contender."""
+        return any(it.assigned.value is not None or it.cells_right.value is not None for it in self.contenders)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,12 @@ _MEASURES = (
     Column("validation %", falls=True, hint="Accuracy on the validation side; it decides the rank"),
     Column("test %", falls=True, hint="Accuracy on the test side, with its 95 % interval; it does not decide the rank"),
     Column("F1 %", falls=True, hint="Mean F1 of the classes on the test side"),
+)
+_BY_CELL = (
+    Column("assigned %", falls=True, hint="Accuracy on the test side with each cell's chromosomes decided together"),
+    Column("cells right %", falls=True, hint="Cells of which every chromosome is right then"),
+)
+_COSTS = (
     Column("weights", hint="Weights of the network"),
     Column("size", hint="Size of the best checkpoint"),
     Column("s/epoch", hint="Seconds per epoch"),
@@ -91,14 +97,15 @@ _MEASURES = (
 def columns_of(board: Board) -> tuple[Column, ...]:
     """Give the columns of a board: rank, the settings that differ, the measures that any of its contenders has."""
     settings = tuple(Column(name, numeric=_are_numbers(board, name)) for name in board.names)
-    return (Column("#", hint="Rank by validation accuracy"), *settings, *_MEASURES)
+    by_cell = _BY_CELL if board.by_cell else ()
+    return (Column("#", hint="Rank by validation accuracy"), *settings, *_MEASURES, *by_cell, *_COSTS)
 
 
 def rows_of(board: Board) -> tuple[Row, ...]:
     """Give the lines of a board, in its order."""
     low = _scale_start(board)
     numeric = {name: _are_numbers(board, name) for name in board.names}
-    return tuple(_row(contender, numeric, low) for contender in board.contenders)
+    return tuple(_row(contender, numeric, low, board.by_cell) for contender in board.contenders)
 
 
 def scale_of(board: Board) -> str:
@@ -113,7 +120,7 @@ def file_size(size: int | None) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
-def _row(contender: Contender, numeric: dict[str, bool], low: float) -> Row:
+def _row(contender: Contender, numeric: dict[str, bool], low: float, by_cell: bool) -> Row:
     settings = [_setting(name, contender.values.get(name, ""), known) for name, known in numeric.items()]
     done = len(contender.finished)
     cells = (
@@ -122,6 +129,7 @@ def _row(contender: Contender, numeric: dict[str, bool], low: float) -> Row:
         _accuracy(contender.validation, low),
         _accuracy(contender.test, low),
         Cell(_percent(contender.macro_f1.value), _order(contender.macro_f1.value)),
+        *(_by_cell(contender, low) if by_cell else ()),
         Cell(magnitude(contender.parameters), _order(contender.parameters)),
         Cell(file_size(contender.checkpoint_bytes), _order(contender.checkpoint_bytes)),
         _decimal(contender.seconds_per_epoch),
@@ -131,6 +139,13 @@ def _row(contender: Contender, numeric: dict[str, bool], low: float) -> Row:
         Cell(contender.status),
     )
     return Row(cells, contender.status, contender.rank == 1)
+
+
+def _by_cell(contender: Contender, low: float) -> tuple[Cell, Cell]:
+    # No bar for cells: they are far below the accuracies that the bars are made for.
+    right = contender.cells_right
+    note = "" if right.low is None or right.high is None else f"{100 * right.low:.1f}–{100 * right.high:.1f}"
+    return _accuracy(contender.assigned, low), Cell(_percent(right.value), _order(right.value), note)
 
 
 def _setting(name: str, value: str, numeric: bool) -> Cell:

@@ -70,7 +70,7 @@ def sentences(board: Board) -> tuple[str, ...]:
         return (_nobody(board),)
     behind = [contender for contender in board.contenders if contender.rank is not None and contender is not best]
     duel = _duel_against(board.duels, behind[0].key) if behind else None
-    found = [_won(best, behind), duel.verdict if duel else "", _alike(board), _cheaper(best, behind)]
+    found = [_won(best, behind), _by_cell(best), duel.verdict if duel else "", _alike(board), _cheaper(best, behind)]
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -109,6 +109,16 @@ def _won(best: Contender, behind: Sequence[Contender]) -> str:
     if second.rank == 1:
         return f"{text}, together with {second.label}."
     return f"{text}, {_points(lead)} ahead of {second.label}."
+
+
+def _by_cell(best: Contender) -> str:
+    """Say what deciding each cell together is worth, where that was measured."""
+    if best.assigned.value is None or best.test.value is None:
+        return ""
+    text = f"With each cell's chromosomes decided together it is right on {percent(best.assigned.value)} of the test"
+    text += f" side, and on {percent(best.test.value)} with each alone"
+    cells = best.cells_right.value
+    return f"{text}." if cells is None else f"{text}; {percent(cells)} of the cells are right in full."
 
 
 def _points(share: float) -> str:

@@ -63,7 +63,7 @@ export async function isAlive() {
   }
 }
 
-async function ask(path, options = {}) {
+export async function ask(path, options = {}) {
   const headers = key ? { "X-API-Key": key } : {};
   let response;
   try {

@@ -1,16 +1,11 @@
 // One image's card. Everything that comes from outside is set as text.
 
 import { ideogram, picture } from "./api.js";
+import { percent } from "./percent.js";
 
 const template = document.getElementById("card");
 const STATES = { waiting: "Waiting", sending: "Being read", accepted: "Accepted", rejected: "Rejected", error: "Error" };
 let cards = 0;
-
-export function percent(share, digits = 1) {
-  const text = (100 * share).toFixed(digits);
-  // Nothing is certain, and 99.97 % must not be printed as if it were.
-  return Number(text) === 100 && share < 1 ? `> ${(100 - 10 ** -digits).toFixed(digits)} %` : `${text} %`;
-}
 
 export class Card {
   #entry;

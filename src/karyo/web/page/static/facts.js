@@ -1,6 +1,6 @@
 // What the model's file says about itself, for people. Any of it may be absent.
 
-import { percent } from "./card.js";
+import { percent } from "./percent.js";
 
 export function lineOf({ name, training = {} }) {
   const test = rate(training.test);

@@ -1,16 +1,43 @@
 // Images on their way in: chosen, dropped (folders too) or pasted. Each becomes {file, path}.
 
 const IMAGE = /\.(png|jpe?g|tiff?|bmp)$/i;
+const at = (id) => document.getElementById(id);
 let pasted = 0;
 
+// `take({found, skipped})` hears of everything that comes: by button, drop or paste.
+export function listenForFiles(take) {
+  for (const [button, field] of [["choose", "files"], ["choose-folder", "folder"]]) {
+    at(button).addEventListener("click", () => at(field).click());
+    at(field).addEventListener("change", () => take(fromInput(at(field))));
+  }
+  at("choose-folder").hidden = !("webkitdirectory" in HTMLInputElement.prototype);
+  // Wherever on the page it falls: a browser would open the file instead and forget all results.
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    at("drop").classList.add("is-over");
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) at("drop").classList.remove("is-over");
+  });
+  addEventListener("drop", async (event) => {
+    event.preventDefault();
+    at("drop").classList.remove("is-over");
+    take(await fromDrop(event.dataTransfer));
+  });
+  addEventListener("paste", (event) => {
+    const found = fromPaste(event.clipboardData);
+    if (found.length) take({ found });
+  });
+}
+
 // Chosen one by one, every file is taken: if it is no image, the visitor should read so.
-export function fromInput(input) {
+function fromInput(input) {
   const all = [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
   input.value = "";
   return input.webkitdirectory ? onlyImages(all) : { found: all, skipped: 0 };
 }
 
-export async function fromDrop(transfer) {
+async function fromDrop(transfer) {
   // The list of items is emptied as soon as this function waits for anything.
   const items = [...transfer.items].filter((item) => item.kind === "file");
   const roots = items.map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
@@ -28,7 +55,7 @@ export async function fromDrop(transfer) {
   return { found, skipped };
 }
 
-export function fromPaste(transfer) {
+function fromPaste(transfer) {
   return [...transfer.files].map((file) => {
     // What is copied out of a viewer has no name of its own; every such image is called image.png.
     if (file.name !== "image.png") return { file, path: file.name };

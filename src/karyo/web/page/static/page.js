@@ -1,10 +1,12 @@
 // The page: what the visitor does, and what is said back.
 
-import { model, useKey } from "./api.js";
-import { download, toCsv } from "./csv.js";
+import { model } from "./api.js";
+import { toCsv } from "./csv.js";
+import { download } from "./download.js";
 import { lineOf, show } from "./facts.js";
 import { Gallery } from "./gallery.js";
-import { fromDrop, fromInput, fromPaste } from "./intake.js";
+import { listenForFiles } from "./intake.js";
+import { askForKey, listenForKey } from "./key.js";
 import { Queue } from "./queue.js";
 
 const at = (id) => document.getElementById(id);
@@ -23,29 +25,7 @@ function take({ found, skipped = 0 }) {
   return queue.add(entries);
 }
 
-for (const [button, field] of [["choose", "files"], ["choose-folder", "folder"]]) {
-  at(button).addEventListener("click", () => at(field).click());
-  at(field).addEventListener("change", () => take(fromInput(at(field))));
-}
-at("choose-folder").hidden = !("webkitdirectory" in HTMLInputElement.prototype);
-
-// Wherever on the page it falls: a browser would open the file instead and forget all results.
-addEventListener("dragover", (event) => {
-  event.preventDefault();
-  at("drop").classList.add("is-over");
-});
-addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) at("drop").classList.remove("is-over");
-});
-addEventListener("drop", async (event) => {
-  event.preventDefault();
-  at("drop").classList.remove("is-over");
-  take(await fromDrop(event.dataTransfer));
-});
-addEventListener("paste", (event) => {
-  const found = fromPaste(event.clipboardData);
-  if (found.length) take({ found });
-});
+listenForFiles(take);
 
 // Results come back.
 function changed() {
@@ -71,7 +51,10 @@ function finish({ all, accepted, rejected, error }) {
 }
 
 function halted(refusal) {
-  if (refusal.status === 401 || refusal.status === 403) return askForKey(refusal);
+  if (refusal.status === 401 || refusal.status === 403) {
+    askForKey();
+    return changed();
+  }
   const { left } = gallery.counts();
   const waiting = left ? ` ${count(left, "image")} ${left === 1 ? "waits" : "wait"} here.` : "";
   const words = refusal.busy
@@ -94,30 +77,7 @@ async function resume() {
   queue.go();
 }
 
-// The key is asked for only where the server wants one.
-function askForKey() {
-  at("key-said").textContent = at("key-form").dataset.tried
-    ? "The server refused this key. Another one is kept in this page's memory only, too."
-    : "This server asks for a key. It is kept in this page's memory only.";
-  at("key-form").hidden = false;
-  at("key").focus();
-  changed();
-}
-
-at("key-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const field = at("key");
-  // A header cannot carry anything else.
-  if (!/^[\x21-\x7e]+$/.test(field.value.trim())) {
-    at("key-said").textContent = "A key consists of letters, digits and signs without spaces.";
-    return;
-  }
-  useKey(field.value.trim());
-  field.value = "";
-  at("key-form").dataset.tried = "yes";
-  at("key-form").hidden = true;
-  resume();
-});
+listenForKey(resume);
 
 // What can be done with the results.
 at("stop").addEventListener("click", () => {
@@ -130,7 +90,7 @@ at("sort").addEventListener("change", (event) => gallery.sort(event.target.value
 at("download").addEventListener("click", () => {
   const now = new Date();
   const local = new Date(now - 60_000 * now.getTimezoneOffset()).toISOString();
-  download(toCsv(gallery.finished()), `karyo-${local.slice(0, 16).replace("T", "-").replace(":", "")}.csv`);
+  download(new Blob([toCsv(gallery.finished())], { type: "text/csv;charset=utf-8" }), `karyo-${local.slice(0, 16).replace("T", "-").replace(":", "")}.csv`);
 });
 at("clear").addEventListener("click", () => {
   at("sure-text").textContent = `Clear ${count(gallery.entries.length, "image")}? Their results are stored nowhere else.`;

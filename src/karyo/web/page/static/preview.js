@@ -113,7 +113,7 @@ export class Previews {
 }
 
 // By content, not by name. Of a PNG with 16 bits a browser shows the upper eight, which of a 12-bit camera are black.
-async function isNative(file) {
+export async function isNative(file) {
   const start = new Uint8Array(await file.slice(0, 25).arrayBuffer());
   const begins = (...bytes) => bytes.every((byte, place) => start[place] === byte);
   if (begins(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return start[24] <= 8;

@@ -1,0 +1,220 @@
+"""From a spread, or from the chromosomes of a cell, to its karyotype."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karyo.chromosomes import CLASSES
+from karyo.data.spreads import Box, Spread
+from karyo.errors import DataError
+from karyo.imaging.segmentation import segment_spread
+from karyo.imaging.size import measure_size
+from karyo.inference.prediction import Prediction
+from karyo.inference.predictor import Predictor
+from karyo.inference.sizes import MEASURES
+from karyo.karyotype.cell import MOST_OBJECTS, CellObject, Karyotype, Placed
+from karyo.karyotype.decision import Decision, decide_cell
+from karyo.karyotype.priors import Priors
+from karyo.karyotype.upright import stand_upright
+
+_BATCH = 32
+_MARGIN = 2
+"""Pixels around an object that are cut out with it, as for training (``data.source.margin``)."""
+
+_SURE = 0.95
+"""Probability of its place, given the whole cell, below which a person should look at an object."""
+
+_FLAT = 0.15
+"""Mean probability of the classifier's answers below which it says nothing about a cell."""
+
+_WHOLE = 46
+
+
+class Karyotyper:
+    """A model that looks at whole cells. Safe to use from several threads at once.
+
+    Args:
+        predictor: The opened model.
+        priors: What is expected of cells; the defaults if None.
+    """
+
+    def __init__(self, predictor: Predictor, priors: Priors | None = None) -> None:
+        self.predictor = predictor
+        self.priors = priors or Priors()
+
+    def spread(
+        self, name: str, grey: NDArray[np.uint8], boxes: Sequence[Box] | None = None, pictures: bool = True
+    ) -> Karyotype:
+        """Karyotype a whole metaphase spread.
+
+        Args:
+            name: What to call the cell; its objects are called ``<name>_1`` and so on.
+            grey: uint8 (H, W), as stored.
+            boxes: Where a person marked the chromosomes, each with its name; None to find them.
+            pictures: Whether to make the pictures for the karyogram.
+
+        Returns:
+            The karyotype.
+
+        Raises:
+            DataError: If the picture is no spread, or a box lies outside of it.
+        """
+        objects, remarks = find_objects(name, grey) if boxes is None else cut_boxes(name, grey, boxes)
+        height, width = grey.shape
+        found = self.decide(name, objects, (width, height), pictures)
+        return replace(found, remarks=(*remarks, *found.remarks))
+
+    def decide(
+        self, name: str, objects: Sequence[CellObject], size: tuple[int, int] | None = None, pictures: bool = True
+    ) -> Karyotype:
+        """Karyotype a cell whose chromosomes are cut out already.
+
+        Args:
+            name: What to call the cell.
+            objects: Its objects; none at all is a cell about which nothing is known.
+            size: (width, height) of the spread that they come from, pixels; None for separate images.
+            pictures: Whether to make the pictures for the karyogram.
+
+        Returns:
+            The karyotype, its objects in the order given.
+
+        Raises:
+            DataError: If there are more than :data:`~karyo.karyotype.cell.MOST_OBJECTS`, or the model is damaged.
+        """
+        if len(objects) > MOST_OBJECTS:
+            raise DataError(f"{name} has {len(objects):,} objects; one cell has at most {MOST_OBJECTS} here")
+        alone = self._classify(objects)
+        probabilities = np.array([each.probabilities for each in alone]).reshape(-1, len(CLASSES))
+        passport = self.predictor.passport
+        reasons = [each.reasons for each in alone]
+        # A program takes more for chromosomes than a person does who chose files or drew boxes.
+        found = any(each.relation != "given" for each in objects)
+        priors = replace(self.priors, junk=self.priors.found_junk) if found else self.priors
+        decision = decide_cell(probabilities, self._measure(objects), passport.sizes, reasons, priors)
+        placed = [
+            self._place(each, answer, decision, row, pictures)
+            for row, (each, answer) in enumerate(zip(objects, alone, strict=True))
+        ]
+        remarks = tuple(remarks_on(objects, probabilities, decision))
+        return Karyotype(name, placed, decision.copies, decision.call, remarks, size)
+
+    def _classify(self, objects: Sequence[CellObject]) -> list[Prediction]:
+        answers: list[Prediction] = []
+        for start in range(0, len(objects), _BATCH):
+            some = objects[start : start + _BATCH]
+            answers += self.predictor.classify([self.predictor.prepare(each.grey, name=each.name) for each in some])
+        return answers
+
+    def _measure(self, objects: Sequence[CellObject]) -> NDArray[np.float64] | None:
+        if self.predictor.passport.sizes is None:
+            return None
+        polarity = self.predictor.passport.preparation.polarity
+        found = [measure_size(each.grey, polarity) for each in objects]
+        unknown = np.full(len(MEASURES), np.nan)
+        rows = [unknown if size is None else size.logarithms for size in found]
+        return np.array(rows).reshape(-1, len(MEASURES))
+
+    def _place(self, each: CellObject, alone: Prediction, decision: Decision, row: int, pictures: bool) -> Placed:
+        label = None if decision.labels[row] < 0 else int(decision.labels[row])
+        preparation = self.predictor.passport.preparation
+        upright = None
+        if pictures:
+            # A model that was trained on images as they stand was trained on upright ones, and is asked about such.
+            standing = each.edges is None and not preparation.align and not preparation.steps.straightens
+            upright = stand_upright(each.grey, label, preparation.polarity, trusted_upright=standing)
+        placed = Placed(each, alone, decision.classes[row], label, doubtful=False, upright=upright)
+        return replace(placed, doubtful=placed.label is None or placed.probability < _SURE)
+
+
+def find_objects(name: str, grey: NDArray[np.uint8]) -> tuple[list[CellObject], tuple[str, ...]]:
+    """Find the chromosomes of a spread and cut them out.
+
+    Args:
+        name: The spread's.
+        grey: uint8 (H, W), as stored.
+
+    Returns:
+        The objects, and remarks on the picture.
+
+    Raises:
+        DataError: If it is no spread, with the reason.
+    """
+    segmentation = segment_spread(grey)
+    if segmentation.verdict is not None:
+        raise DataError(f"{name} is no metaphase spread: {segmentation.verdict}")
+    spread = Spread(grey)
+    objects = [
+        CellObject(
+            f"{name}_{number}",
+            spread.cut_object(each.mask, each.edges, _MARGIN),
+            each.edges,
+            each.outline,
+            each.relation,
+        )
+        for number, each in enumerate(segmentation.chromosomes, 1)
+    ]
+    return objects, segmentation.remarks
+
+
+def cut_boxes(name: str, grey: NDArray[np.uint8], boxes: Sequence[Box]) -> tuple[list[CellObject], tuple[str, ...]]:
+    """Cut out the chromosomes that a person marked.
+
+    Args:
+        name: The spread's.
+        grey: uint8 (H, W), as stored.
+        boxes: One for each chromosome, with its class.
+
+    Returns:
+        The objects, and remarks on the boxes.
+
+    Raises:
+        DataError: If a box lies outside the picture.
+    """
+    spread = Spread(grey, [box.edges for box in boxes])
+    objects, loose = [], 0
+    for box in boxes:
+        crop = spread.cut(box.edges, _MARGIN, "object")
+        loose += not crop.object_found
+        objects.append(CellObject(f"{name}_{box.number}", crop.grey, box.edges, truth=box.label))
+    if not loose:
+        return objects, ()
+    some = "1 box" if loose == 1 else f"{loose} boxes"
+    return objects, (f"no object fits {some}: neighbours are left in the picture there",)
+
+
+def remarks_on(objects: Sequence[CellObject], probabilities: NDArray[np.float64], decision: Decision) -> list[str]:
+    """Say what a person should know about a cell before relying on its karyotype.
+
+    Args:
+        objects: Its objects.
+        probabilities: float64 (N, 24), of the classifier alone.
+        decision: What was decided.
+
+    Returns:
+        Sentences without a full stop.
+    """
+    count = int((decision.labels >= 0).sum())
+    remarks = []
+    if not len(objects):
+        return ["there is no chromosome in it"]
+    if decision.sets > 2:
+        remarks.append(f"{count} chromosomes: two cells lie in it, or one with {decision.sets} sets of chromosomes")
+    elif count < _WHOLE - 1:
+        remarks.append(
+            f"{count} of the {_WHOLE} places of a normal cell are filled; what is missing may only be unseen"
+        )
+    if probabilities.max(axis=1).mean() < _FLAT:
+        remarks.append("the classifier says next to nothing about these images: they are not of the kind it knows")
+    remarks += [f"{' and '.join(names)} are the same image" for names in _same(objects)]
+    return remarks
+
+
+def _same(objects: Sequence[CellObject]) -> list[list[str]]:
+    """List the names of objects whose images are the same pixel for pixel."""
+    names: dict[tuple[tuple[int, ...], bytes], list[str]] = defaultdict(list)
+    for each in objects:
+        names[each.grey.shape, each.grey.tobytes()].append(each.name)
+    return [each for each in names.values() if len(each) > 1]
