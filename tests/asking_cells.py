@@ -5,11 +5,13 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from flask.testing import FlaskClient
+from hostile_models import whole
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
@@ -24,6 +26,13 @@ KARYOTYPE, KARYOGRAM = "/api/v1/karyotype", "/api/v1/karyogram"
 ISCN, TRAINING = "/api/v1/karyotype/iscn", "/api/v1/karyotype/training-data"
 RECORDS = (KARYOGRAM, TRAINING)
 NORMAL = dict.fromkeys(CLASSES[:22], 2) | {"X": 2}
+
+
+def small_predictor(folder: Path) -> karyo.Predictor:
+    """Open a model that answers at once, written into this folder."""
+    path = folder / "whole.onnx"
+    path.write_bytes(whole())
+    return karyo.load(path, threads=1)
 
 
 class Decider:

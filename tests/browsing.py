@@ -1,8 +1,10 @@
 """A real browser for tests of pages: headless Chromium, driven by Playwright, cut off from any network but loopback."""
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -61,3 +63,19 @@ class Visit:
     def overflow(self) -> int:
         """Give by how many pixels the page is wider than its window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+def assert_read_aloud(page: Any, patterns: Sequence[str]) -> None:
+    """Check what a screen reader finds on a page: these things, headings in their order, no picture without a name.
+
+    Args:
+        page: Playwright's page.
+        patterns: Regular expressions, each to be found in its accessibility tree.
+    """
+    found = page.locator("body").aria_snapshot()
+    for pattern in patterns:
+        assert re.search(pattern, found), pattern
+    levels = [int(level) for level in re.findall(r"\[level=(\d)\]", found)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert page.locator("img:not([alt])").count() == 0

@@ -25,13 +25,13 @@ from asking_cells import (
     decided_by,
     file_of,
     post,
+    small_predictor,
     unpacked,
 )
 from attacking import FORM, Client, form, part
 from exported import tiny_model
 from flask.testing import FlaskClient
 from hostile import NAMES, png_of
-from hostile_models import whole
 from made_karyotypes import made_karyotype
 from serving import running
 
@@ -52,9 +52,7 @@ GOOD_NAMES = [each for each in NAMES if "\udc80" not in each]
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> karyo.Predictor:
-    path = tmp_path_factory.mktemp("model") / "whole.onnx"
-    path.write_bytes(whole())
-    return karyo.load(path, threads=1)
+    return small_predictor(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

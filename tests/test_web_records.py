@@ -21,11 +21,11 @@ from asking_cells import (
     check_error,
     clients,
     send,
+    small_predictor,
     unpacked,
 )
 from flask.testing import FlaskClient
 from hostile import png_of
-from hostile_models import whole
 from made_karyotypes import made_karyotype
 
 import karyo
@@ -37,9 +37,7 @@ from karyo.karyotype.record import to_record
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> karyo.Predictor:
-    path = tmp_path_factory.mktemp("model") / "whole.onnx"
-    path.write_bytes(whole())
-    return karyo.load(path, threads=1)
+    return small_predictor(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from karyo.karyotype.cell import MOST_COPIES
 AUTOSOMES, X, Y = 22, 22, 23
 """Number of autosomes, and the classes of the sex chromosomes."""
 
-_VIABLE_TRISOMIES = {20: 2e-2, 17: 1e-2, 12: 1e-2}
+_VIABLE_TRISOMIES = {20: 2e-2, 17: 1.5e-2, 12: 1.5e-2}
 """Trisomies 21, 18 and 13: those that are born."""
 
 _SEXES = {(2, 0): 0.485, (1, 1): 0.485, (1, 0): 1e-2, (3, 0): 5e-3, (2, 1): 5e-3, (1, 2): 5e-3}
@@ -23,26 +23,27 @@ _SEXES = {(2, 0): 0.485, (1, 1): 0.485, (1, 0): 1e-2, (3, 0): 5e-3, (2, 1): 5e-3
 class Priors:
     """How often things happen, as a laboratory sees them.
 
-    The values are round ones, near the shares among cells that are sent to be examined; findings must not hang on them,
-    and ``karyo measure numbers`` says how often they lead to a wrong call.
+    The values are round ones. A trisomy is more probable here than among births, because overlooking one costs more
+    than looking again; how often they lead to a wrong call is what ``karyo measure numbers`` measures.
 
     Attributes:
         trisomy: Probability of three copies of an autosome, for each of those not born.
         monosomy: Probability of one copy of an autosome.
-        odd_sex: Probability of any other numbers of X and Y than XX, XY, X, XXX, XXY, XYY.
+        odd_sex: How much less probable numbers of X and Y are by each chromosome that they are off the nearest of XX,
+            XY, X, XXX, XXY and XYY.
         tetraploid: Probability of a cell with four sets; of three sets it is half of that.
         junk: Expected number of objects that are no chromosome of this cell, where a person chose them.
-        found_junk: The same where a program found them in a spread.
+        found_junk: The same where a program found them in a spread: pieces of clumps, dirt, two that it took for one.
         error: Share of confident answers of the classifier that may be wrong all the same.
         size: How much the evidence of sizes counts beside that of the bands, 0..1: both see the same outline.
     """
 
-    trisomy: float = 5e-3
+    trisomy: float = 1e-2
     monosomy: float = 2e-4
-    odd_sex: float = 1e-5
+    odd_sex: float = 1e-3
     tetraploid: float = 1e-3
     junk: float = 0.02
-    found_junk: float = 1.0
+    found_junk: float = 15.0
     error: float = 0.001
     size: float = 0.5
     trisomies: dict[int, float] = field(default_factory=lambda: dict(_VIABLE_TRISOMIES))
@@ -86,11 +87,14 @@ class Priors:
         Returns:
             float64 (MOST_COPIES + 1, MOST_COPIES + 1), sum 1.
         """
-        shares = np.full((MOST_COPIES + 1, MOST_COPIES + 1), self.odd_sex / (MOST_COPIES + 1) ** 2)
+        copies = np.indices((MOST_COPIES + 1, MOST_COPIES + 1))
+        shares = np.zeros(copies.shape[1:])
+        for (x, y), share in _usual_sexes(sets).items():
+            # Each further step away from what is usual is as improbable again.
+            steps = abs(copies[0] - x) + abs(copies[1] - y)
+            shares = np.maximum(shares, share * self.odd_sex**steps)
         # A cell without any X does not live.
         shares[0] *= 1e-3
-        for (x, y), share in _usual_sexes(sets).items():
-            shares[x, y] = share
         normal: NDArray[np.float64] = shares / shares.sum()
         return normal
 
