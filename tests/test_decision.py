@@ -146,6 +146,14 @@ def test_what_is_no_chromosome_goes_into_the_tray() -> None:
     assert found.call.iscn == "46,XY"
 
 
+def test_no_class_shows_more_chromosomes_than_are_called() -> None:
+    labels = labels_of("47,XX,+9")
+    for right in (0.3, 0.5, 0.7, 0.9):
+        found = decide_cell(answers(labels, right=right))
+        shown = np.bincount(found.labels[found.labels >= 0], minlength=24)
+        assert (shown <= found.call.copies).all(), right
+
+
 def test_flat_answers_say_nothing() -> None:
     found = decide_cell(np.full((46, 24), 1 / 24))
 

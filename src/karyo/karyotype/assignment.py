@@ -1,5 +1,6 @@
 """The single most probable way to give the objects of a cell to the classes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class Assignment:
     score: float
 
 
-def assign(evidence: Evidence, expected: Expected) -> Assignment:
+def assign(evidence: Evidence, expected: Expected, most: Sequence[int] | None = None) -> Assignment:
     """Find the most probable assignment under the expected numbers.
 
     A class is as many places as it may have copies, each worth what one more object changes the expectation by. Since a
@@ -39,6 +40,7 @@ def assign(evidence: Evidence, expected: Expected) -> Assignment:
     Args:
         evidence: Of N objects.
         expected: The weights of numbers of objects.
+        most: 24 numbers of copies that are settled: no class gets more objects. None leaves the numbers open.
 
     Returns:
         The assignment; empty for no objects.
@@ -48,13 +50,16 @@ def assign(evidence: Evidence, expected: Expected) -> Assignment:
     from scipy.optimize import linear_sum_assignment
 
     base, gains = _autosome_places(expected)
-    labels = np.repeat(np.arange(AUTOSOMES), MOST_COPIES)
+    places_of = [MOST_COPIES] * AUTOSOMES if most is None else list(most[:AUTOSOMES])
+    labels = np.repeat(np.arange(AUTOSOMES), places_of)
+    gains = np.concatenate([gains[label, :count] for label, count in enumerate(places_of)])
     none = np.full((len(evidence), len(evidence)), _NEVER)
     np.fill_diagonal(none, evidence.stranger + np.log(expected.priors.junk))
     autosomes = evidence.classes[:, labels] + gains
     best = Assignment(np.full(len(evidence), -1), -np.inf)
     sex = expected.sex
-    for x, y in np.argwhere(sex >= _UNLIKELY * sex.max()):
+    numbers = np.argwhere(sex >= _UNLIKELY * sex.max()) if most is None else [(most[X], most[Y])]
+    for x, y in numbers:
         table = np.hstack([autosomes, evidence.classes[:, [X] * x + [Y] * y], none])
         rows, columns = linear_sum_assignment(table, maximize=True)
         places = np.concatenate([labels, [X] * x, [Y] * y, np.full(len(evidence), -1)]).astype(np.int64)
@@ -69,7 +74,7 @@ def assign(evidence: Evidence, expected: Expected) -> Assignment:
 
 
 def _autosome_places(expected: Expected) -> tuple[float, NDArray[np.float64]]:
-    """Give the log weight of no objects at all, and what each further place of each class adds to it, flat."""
+    """Give the log weight of no objects at all, and what each further place of each class adds, (22, MOST_COPIES)."""
     weights = np.log(np.maximum(expected.autosomes, 1e-300))
     gains = np.minimum.accumulate(np.diff(weights, axis=1), axis=1)
-    return float(weights[:, 0].sum()), gains.ravel()
+    return float(weights[:, 0].sum()), gains

@@ -25,7 +25,7 @@ class Decision:
     """What is decided about a cell.
 
     Attributes:
-        labels: int64 (N,), class 0..23 of each object; -1 in the tray.
+        labels: int64 (N,), class 0..23 of each object, never more of a class than are called; -1 in the tray.
         classes: float64 (N, 24), probability of each object's class given the whole cell.
         copies: float64 (24, MOST_COPIES + 1), probability of each number of copies; rows sum to 1.
         call: The most probable numbers.
@@ -65,8 +65,10 @@ def decide_cell(
     expected = _expectation(evidence, priors)
     marginals = find_marginals(evidence, expected)
     copies, sex = _copies(marginals, expected)
-    labels = assign(evidence, expected).labels
-    return Decision(labels, marginals.classes, copies, _call(copies, sex), expected.sets, expected.loss)
+    call = _call(copies, sex)
+    # The karyogram must not show other numbers than it states: what is beyond them waits in the tray.
+    labels = assign(evidence, expected, call.copies).labels
+    return Decision(labels, marginals.classes, copies, call, expected.sets, expected.loss)
 
 
 def _expectation(evidence: Evidence, priors: Priors) -> Expected:
