@@ -139,7 +139,7 @@ def test_what_is_no_chromosome_goes_into_the_tray() -> None:
     table = np.vstack([answers(labels), np.full((3, 24), 1 / 24)])
     reasons = [()] * 46 + [("not_a_chromosome",)] * 3
 
-    found = decide_cell(table, reasons=reasons, priors=Priors(junk=Priors().found_junk))
+    found = decide_cell(table, reasons=reasons, found=True)
 
     assert found.labels.tolist() == [*labels, -1, -1, -1]
     assert (found.classes[46:].sum(axis=1) < 0.5).all()
@@ -187,6 +187,16 @@ def test_three_sets_are_told_from_two_and_four() -> None:
 
     assert found.sets == 3
     assert found.call.iscn == "69,XXY"
+
+
+def test_pieces_of_a_spread_are_not_taken_for_further_sets() -> None:
+    labels = labels_of("46,XX")
+    pieces = np.random.default_rng(0).dirichlet(np.full(24, 0.3), 16)
+
+    found = decide_cell(np.vstack([answers(labels), pieces]), found=True)
+
+    assert found.sets == 2
+    assert found.call.iscn == "46,XX"
 
 
 def test_the_order_of_the_objects_does_not_matter() -> None:

@@ -95,11 +95,37 @@ def test_nothing_is_no_error(karyotyper: Karyotyper) -> None:
     assert not found.call.abnormal
 
 
-def test_a_cell_of_45_says_nothing_and_one_of_30_says_what_is_missing(karyotyper: Karyotyper) -> None:
-    cell = known_cell()
+@pytest.mark.parametrize("kept", [45, 30])
+def test_an_incomplete_cell_says_what_is_missing(karyotyper: Karyotyper, kept: int) -> None:
+    found = karyotyper.decide("cell", known_cell()[:kept], pictures=False)
 
-    assert not karyotyper.decide("45", cell[1:], pictures=False).remarks
-    assert "30 of the 46" in " ".join(karyotyper.decide("30", cell[:30], pictures=False).remarks)
+    assert f"{kept} of the 46" in " ".join(found.remarks)
+
+
+def test_a_missing_x_is_named_as_possible(karyotyper: Karyotyper) -> None:
+    source = SyntheticSource(cells=4)
+    women = {record.cell for record in source.records} - {r.cell for r in source.records if r.label == 23}
+    records = [record for record in source.records if record.cell == min(women, key=str)]
+    cell = [CellObject(record.path, source.read(record)) for record in records if record.path != records[-1].path]
+
+    found = karyotyper.decide("cell", cell, pictures=False)
+
+    assert records[-1].label == 22
+    assert any(remark.startswith("1 of X instead of 2 cannot be excluded") for remark in found.remarks)
+
+
+def test_images_without_any_chromosome_are_no_karyotype(karyotyper: Karyotyper) -> None:
+    blank = [CellObject(f"{number}.png", np.full((40, 30), 200 + number, np.uint8)) for number in range(3)]
+
+    with pytest.raises(DataError, match="none of its 3 images shows a chromosome"):
+        karyotyper.decide("blanks", blank)
+
+
+def test_uncertain_numbers_are_said_to_be_uncertain(karyotyper: Karyotyper) -> None:
+    found = karyotyper.decide("few", known_cell()[:3], pictures=False)
+
+    assert found.call.probability < 0.5
+    assert any(remark.startswith("the numbers are uncertain") for remark in found.remarks)
 
 
 def test_two_cells_in_one_are_noticed(karyotyper: Karyotyper) -> None:
@@ -108,13 +134,17 @@ def test_two_cells_in_one_are_noticed(karyotyper: Karyotyper) -> None:
     assert "two cells lie in it" in " ".join(found.remarks)
 
 
-def test_the_same_image_twice_is_named(karyotyper: Karyotyper) -> None:
+def test_the_same_image_twice_is_named_and_counts_once(karyotyper: Karyotyper) -> None:
     cell = known_cell()
+    once = karyotyper.decide("once", cell, pictures=False)
     again = CellObject("a copy.png", cell[3].grey)
 
     found = karyotyper.decide("twice", [*cell, again], pictures=False)
 
     assert any(cell[3].name in remark and "a copy.png" in remark for remark in found.remarks)
+    assert found.call == once.call
+    assert [each.label for each in found.objects] == [*(each.label for each in once.objects), None]
+    assert found.objects[-1].doubtful
 
 
 def test_more_objects_than_any_cell_has_are_refused(karyotyper: Karyotyper) -> None:

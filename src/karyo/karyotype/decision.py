@@ -1,7 +1,7 @@
 """A cell's objects decided together: where each belongs, and how many copies of each chromosome there are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from karyo.karyotype.priors import AUTOSOMES, Priors, X, Y
 
 _MANY = 58
 """Objects from which on more than two sets of chromosomes are thought of: half-way to three."""
+
+_MANY_FOUND = 85
+"""The same of objects that a program found: in a spread full of clumps it takes 46 chromosomes for 60 and more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +50,7 @@ def decide_cell(
     norms: SizeNorms | None = None,
     reasons: Sequence[Sequence[str]] | None = None,
     priors: Priors | None = None,
+    found: bool = False,
 ) -> Decision:
     """Decide about the objects of one cell together.
 
@@ -56,13 +60,17 @@ def decide_cell(
         norms: The usual sizes; None leaves sizes out.
         reasons: For each object why the classifier rejects it; None where none is rejected.
         priors: What is expected of cells; the defaults if None.
+        found: Whether a program found the objects in a spread, pieces of chromosomes and dirt among them; False where
+            a person chose them.
 
     Returns:
         The decision. With no objects nothing is known: the copies are the prior's.
     """
     priors = priors or Priors()
+    if found:
+        priors = replace(priors, junk=priors.found_junk)
     evidence = gather_evidence(probabilities, priors, sizes, norms, reasons)
-    expected = _expectation(evidence, priors)
+    expected = _expectation(evidence, priors, _MANY_FOUND if found else _MANY)
     marginals = find_marginals(evidence, expected)
     copies, sex = _copies(marginals, expected)
     call = _call(copies, sex)
@@ -71,11 +79,11 @@ def decide_cell(
     return Decision(labels, marginals.classes, copies, call, expected.sets, expected.loss)
 
 
-def _expectation(evidence: Evidence, priors: Priors) -> Expected:
+def _expectation(evidence: Evidence, priors: Priors, many: int) -> Expected:
     """Choose how many sets there are and how many chromosomes were lost, from how many objects there seem to be."""
     count = len(evidence)
     options = [Expected(priors, estimate_loss(count, 2), 2)]
-    if count >= _MANY:
+    if count >= many:
         options += [Expected(priors, estimate_loss(count, sets), sets) for sets in (3, 4)]
     shares = {2: 1.0, 3: priors.tetraploid / 2, 4: priors.tetraploid}
     chosen = max(options, key=lambda each: assign(evidence, each).score + np.log(shares[each.sets]))

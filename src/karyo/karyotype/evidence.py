@@ -11,7 +11,7 @@ from karyo.inference.sizes import SizeNorms
 from karyo.karyotype.priors import Priors, class_shares
 
 _ODDS_OF_JUNK: dict[str, float] = {
-    "empty": 100.0,
+    "empty": 1e6,
     "too_small": 10.0,
     "several_objects": 3.0,
     "too_blurred": 2.0,

@@ -30,6 +30,12 @@ _SURE = 0.95
 _FLAT = 0.15
 """Mean probability of the classifier's answers below which it says nothing about a cell."""
 
+_LIKELY = 0.5
+"""Probability of all numbers together below which they are said to be uncertain."""
+
+_POSSIBLE = 0.1
+"""Probability from which on another number of copies is named beside the one that was called."""
+
 _WHOLE = 46
 
 
@@ -82,24 +88,34 @@ class Karyotyper:
             The karyotype, its objects in the order given.
 
         Raises:
-            DataError: If there are more than :data:`~karyo.karyotype.cell.MOST_OBJECTS`, or the model is damaged.
+            DataError: If there are more than :data:`~karyo.karyotype.cell.MOST_OBJECTS`, none of them is a chromosome,
+                or the model is damaged.
         """
         if len(objects) > MOST_OBJECTS:
             raise DataError(f"{name} has {len(objects):,} objects; one cell has at most {MOST_OBJECTS} here")
         alone = self._classify(objects)
-        probabilities = np.array([each.probabilities for each in alone]).reshape(-1, len(CLASSES))
-        passport = self.predictor.passport
-        reasons = [each.reasons for each in alone]
-        # A program takes more for chromosomes than a person does who chose files or drew boxes.
-        found = any(each.relation != "given" for each in objects)
-        priors = replace(self.priors, junk=self.priors.found_junk) if found else self.priors
-        decision = decide_cell(probabilities, self._measure(objects), passport.sizes, reasons, priors)
+        decision = self._decide_once(objects, alone)
+        if len(objects) and not (decision.labels >= 0).any():
+            raise DataError(f"{name}: none of its {_images(len(objects))} shows a chromosome")
         placed = [
             self._place(each, answer, decision, row, pictures)
             for row, (each, answer) in enumerate(zip(objects, alone, strict=True))
         ]
-        remarks = tuple(remarks_on(objects, probabilities, decision))
+        remarks = tuple(remarks_on(objects, alone, decision))
         return Karyotype(name, placed, decision.copies, decision.call, remarks, size)
+
+    def _decide_once(self, objects: Sequence[CellObject], alone: Sequence[Prediction]) -> Decision:
+        """Decide with each image counting once: a copy of a file is no second chromosome, and waits in the tray."""
+        counted = list({_pixels(each): row for row, each in reversed(list(enumerate(objects)))}.values())[::-1]
+        some = [objects[row] for row in counted]
+        probabilities = np.array([alone[row].probabilities for row in counted]).reshape(-1, len(CLASSES))
+        reasons = [alone[row].reasons for row in counted]
+        found = any(each.relation != "given" for each in some)
+        sizes, norms = self._measure(some), self.predictor.passport.sizes
+        decision = decide_cell(probabilities, sizes, norms, reasons, self.priors, found)
+        labels, classes = np.full(len(objects), -1), np.zeros((len(objects), len(CLASSES)))
+        labels[counted], classes[counted] = decision.labels, decision.classes
+        return replace(decision, labels=labels, classes=classes)
 
     def _classify(self, objects: Sequence[CellObject]) -> list[Prediction]:
         answers: list[Prediction] = []
@@ -185,36 +201,60 @@ def cut_boxes(name: str, grey: NDArray[np.uint8], boxes: Sequence[Box]) -> tuple
     return objects, (f"no object fits {some}: neighbours are left in the picture there",)
 
 
-def remarks_on(objects: Sequence[CellObject], probabilities: NDArray[np.float64], decision: Decision) -> list[str]:
+def remarks_on(objects: Sequence[CellObject], alone: Sequence[Prediction], decision: Decision) -> list[str]:
     """Say what a person should know about a cell before relying on its karyotype.
 
     Args:
         objects: Its objects.
-        probabilities: float64 (N, 24), of the classifier alone.
+        alone: What the classifier says about each.
         decision: What was decided.
 
     Returns:
         Sentences without a full stop.
     """
-    count = int((decision.labels >= 0).sum())
-    remarks = []
     if not len(objects):
         return ["there is no chromosome in it"]
+    count = int((decision.labels >= 0).sum())
+    remarks = []
+    if decision.call.probability < _LIKELY:
+        remarks.append(
+            f"the numbers are uncertain: {decision.call.iscn} has a probability of only {decision.call.probability:.2f}"
+        )
     if decision.sets > 2:
         remarks.append(f"{count} chromosomes: two cells lie in it, or one with {decision.sets} sets of chromosomes")
-    elif count < _WHOLE - 1:
+    elif count < _WHOLE:
         remarks.append(
             f"{count} of the {_WHOLE} places of a normal cell are filled; what is missing may only be unseen"
         )
-    if probabilities.max(axis=1).mean() < _FLAT:
+    remarks += _possible(decision)
+    if np.mean([each.probability for each in alone]) < _FLAT:
         remarks.append("the classifier says next to nothing about these images: they are not of the kind it knows")
-    remarks += [f"{' and '.join(names)} are the same image" for names in _same(objects)]
+    remarks += [f"{' and '.join(names)} are the same image, which counts once" for names in _same(objects)]
     return remarks
+
+
+def _possible(decision: Decision) -> list[str]:
+    """Name the numbers of copies that were not called and are not to be dismissed."""
+    shares = decision.copies.copy()
+    shares[range(len(CLASSES)), decision.call.copies] = 0
+    return [
+        f"{copies} of {CLASSES[label]} instead of {decision.call.copies[label]} cannot be excluded "
+        f"({shares[label, copies]:.2f})"
+        for label, copies in np.argwhere(shares >= _POSSIBLE)
+    ]
 
 
 def _same(objects: Sequence[CellObject]) -> list[list[str]]:
     """List the names of objects whose images are the same pixel for pixel."""
     names: dict[tuple[tuple[int, ...], bytes], list[str]] = defaultdict(list)
     for each in objects:
-        names[each.grey.shape, each.grey.tobytes()].append(each.name)
+        names[_pixels(each)].append(each.name)
     return [each for each in names.values() if len(each) > 1]
+
+
+def _pixels(each: CellObject) -> tuple[tuple[int, ...], bytes]:
+    return each.grey.shape, each.grey.tobytes()
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

@@ -40,6 +40,7 @@ from karyo.inference.passport import Passport
 from karyo.karyotype.cell import MOST_COPIES, MOST_OBJECTS, Call, Finding, Karyotype, Placed
 from karyo.karyotype.counting import call_of_places, copies_of_places
 from karyo.karyotype.data_url import to_data_url
+from karyo.karyotype.iscn import iscn_of
 from karyo.karyotype.lines import one_line
 from karyo.karyotype.record_objects import LABELS, LONGEST_NAME, ROUNDING, read_objects, turned
 from karyo.karyotype.untrusted import (
@@ -216,9 +217,12 @@ def _copies(content: Any) -> NDArray[np.float64]:
 def _call(content: Mapping[str, Any], iscn: Any) -> Call:
     copies = read_mapping(content.get("copies"), "call.copies")
     findings = read_list(content.get("findings"), "call.findings", len(CLASSES))
+    numbers = tuple(read_whole(copies.get(name), f"call.copies[{name}]", 0, MOST_OBJECTS) for name in CLASSES)
+    read_text(iscn, "iscn", _LONGEST_TEXT)
     return Call(
-        tuple(read_whole(copies.get(name), f"call.copies[{name}]", 0, MOST_OBJECTS) for name in CLASSES),
-        read_text(iscn, "iscn", _LONGEST_TEXT),
+        numbers,
+        # Not the text that came with them: a karyogram must not be headed by what its numbers do not say.
+        iscn_of(numbers),
         read_number(content.get("probability"), "call.probability", 0, 1),
         read_flag(content.get("abnormal"), "call.abnormal"),
         tuple(_finding(each, f"call.findings[{at}]") for at, each in enumerate(findings)),

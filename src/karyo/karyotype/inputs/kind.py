@@ -16,11 +16,14 @@ _SPREAD_FROM = 5
 """Objects from which on an image is a spread: single chromosomes leave one or two, with dirt; of 150 real spreads the
 median leaves 22 connected ones."""
 
+_SURELY_SPREAD = 15
+"""Objects of one image that say so whatever the others are: blank pictures, say."""
+
 _COUNTED = 0.05
 
 
 def kind_of(images: Sequence[Path]) -> str:
-    """Look at some images: the median of the numbers of objects decides.
+    """Look at some images: the median of the numbers of objects decides, or one that is a spread beyond doubt.
 
     Args:
         images: At least one.
@@ -35,7 +38,9 @@ def kind_of(images: Sequence[Path]) -> str:
             counts.append(_objects_in(image))
         except DataError:
             continue
-    return "spread" if counts and float(np.median(counts)) >= _SPREAD_FROM else "cell"
+    if not counts:
+        return "cell"
+    return "spread" if float(np.median(counts)) >= _SPREAD_FROM or max(counts) >= _SURELY_SPREAD else "cell"
 
 
 def _objects_in(image: Path) -> int:
