@@ -12,10 +12,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from karyo.data.datamodule import ChromosomeData
+from karyo.data.ideogram import relative_lengths
 from karyo.data.layouts import FolderSource
 from karyo.data.records import Record
-from karyo.data.spreads import SpreadSource
+from karyo.data.sizes import learn_sizes
+from karyo.data.spreads import SpreadSource, find_pairs
 from karyo.data.spreads.export import export_crops
+from karyo.evaluation.detection import measure_annotated
 from karyo.imaging.polarity import background_is_bright, normalise_polarity
 from karyo.imaging.preparation import Preparation
 from karyo.imaging.straighten import straighten_medial
@@ -123,3 +126,24 @@ def test_bent_chromosomes_of_bioimlab_straighten(unpacked: Path) -> None:
     assert np.mean([result.changed for result in found]) > 0.9
     for result in found:
         assert result.axis is None or result.image.shape[0] >= result.image.shape[1] * 0.8
+
+
+@pytest.mark.parametrize("name", ["gband65", "bioimlab"])
+def test_sizes_within_real_cells_follow_the_ideogram(unpacked: Path, name: str) -> None:
+    source = source_of(name, unpacked)
+    # Women have no Y, so a few cells of one case are not enough.
+    cells = sorted({record.cell or "" for record in source.records})[::5]
+    norms = learn_sizes(source, [record for record in source.records if record.cell in cells])
+    assert norms is not None
+    lengths = np.exp(np.array(norms.means)[:, 1])
+    assert np.corrcoef(lengths, relative_lengths())[0, 1] > 0.9
+
+
+@pytest.mark.slow
+def test_real_spreads_are_taken_apart_without_boxes(unpacked: Path) -> None:
+    folder = unpacked / "24_chromosomes_object"
+    pairs = find_pairs(folder / "JEPG", folder / "annotations").pairs[::25]
+    found = measure_annotated(pairs).measures
+    assert found["refused"].value == 0
+    assert found["recall widened"].value > 0.75
+    assert found["precision widened"].value > 0.65
