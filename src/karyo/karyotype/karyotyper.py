@@ -106,7 +106,10 @@ class Karyotyper:
 
     def _decide_once(self, objects: Sequence[CellObject], alone: Sequence[Prediction]) -> Decision:
         """Decide with each image counting once: a copy of a file is no second chromosome, and waits in the tray."""
-        counted = list({_pixels(each): row for row, each in reversed(list(enumerate(objects)))}.values())[::-1]
+        first: dict[tuple[tuple[int, ...], bytes], int] = {}
+        for row, each in enumerate(objects):
+            first.setdefault(_pixels(each), row)
+        counted = list(first.values())
         some = [objects[row] for row in counted]
         probabilities = np.array([alone[row].probabilities for row in counted]).reshape(-1, len(CLASSES))
         reasons = [alone[row].reasons for row in counted]

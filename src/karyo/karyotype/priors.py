@@ -27,7 +27,7 @@ class Priors:
     than looking again; how often they lead to a wrong call is what ``karyo measure numbers`` measures.
 
     Attributes:
-        trisomy: Probability of three copies of an autosome, for each of those not born.
+        trisomy: Probability of three copies of an autosome that ``trisomies`` does not name.
         monosomy: Probability of one copy of an autosome.
         odd_sex: How much less probable numbers of X and Y are by each chromosome that they are off the nearest of XX,
             XY, X, XXX, XXY and XYY.
@@ -36,6 +36,7 @@ class Priors:
         found_junk: The same where a program found them in a spread: pieces of clumps, dirt, two that it took for one.
         error: Share of confident answers of the classifier that may be wrong all the same.
         size: How much the evidence of sizes counts beside that of the bands, 0..1: both see the same outline.
+        trisomies: Probability of three copies of some autosomes, by class 0..21.
     """
 
     trisomy: float = 1e-2
