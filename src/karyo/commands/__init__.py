@@ -43,10 +43,11 @@ app.add_typer(draw_app, name="draw")
 # What the extras of the package bring, as far as a command may ask for it.
 _EXTRAS = {
     "inference": {"onnxruntime"},
-    "karyotype": {"matplotlib", "scipy"},
+    # It brings matplotlib too, but what lacks that and not scipy is a report.
+    "karyotype": {"scipy"},
     "serve": {"apiflask", "flask", "prometheus_client", "swagger_ui_bundle", "waitress"},
     "train": {
-        *("albumentations", "hydra", "jinja2", "joblib", "omegaconf", "onnx", "onnxscript"),
+        *("albumentations", "hydra", "jinja2", "joblib", "matplotlib", "omegaconf", "onnx", "onnxscript"),
         *("pytorch_lightning", "safetensors", "tensorboard", "timm", "torch", "torchmetrics", "torchvision"),
     },
 }
