@@ -108,7 +108,7 @@ def test_a_single_cell_keeps_its_own_odds() -> None:
 
 
 def test_what_is_only_more_probable_than_not_is_no_call() -> None:
-    rows = leaning("46,XX", 7, 3, 350.0)
+    rows = leaning("46,XX", 7, 3, 175.0)
     assert 0.5 < rows[7, 3] < 0.75
     call = judge_case([decided("47,XX,+8", rows=rows)])
     assert (call.iscn, call.abnormal) == ("46,XX[1]", False)
