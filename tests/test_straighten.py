@@ -13,6 +13,7 @@ from karyo.data.synthetic import CellSettings, DrawnChromosome, derive_seed, dra
 from karyo.errors import SettingsError
 from karyo.evaluation.straightness import Straightness, measure_straightening
 from karyo.imaging.crop import object_mask
+from karyo.imaging.steps.posture import Straighten
 from karyo.imaging.straighten import (
     Straightened,
     find_axis,
@@ -506,3 +507,40 @@ def test_the_command_prints_a_row_for_each_way() -> None:
         assert word in result.output
     refused = CliRunner().invoke(measure_app, ["straightening", "--count", "0"])
     assert isinstance(refused.exception, SettingsError)
+
+
+# Images that stand upright already
+
+
+def stand(image: np.ndarray) -> np.ndarray:
+    return Straighten(standing=True)(image)
+
+
+def brighter_above(image: np.ndarray) -> np.ndarray:
+    """Light a chromosome from above, so that its upper end can be told from its lower one."""
+    light = np.linspace(1.0, 0.4, len(image))[:, None]
+    return (image * light).astype(np.uint8)
+
+
+@pytest.mark.parametrize("turn", [1.0, 2.0, -2.0])
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_the_end_that_is_up_stays_up(turn: float, upside_down: bool) -> None:
+    bent = arc(abs(turn))[:, :: -1 if turn < 0 else 1]
+    bent = brighter_above(bent[::-1] if upside_down else bent)
+    straight = stand(bent)
+    assert box_share(straight > 0) > box_share(bent > 0)
+    rows = [row[row > 0].mean() for row in straight if row.any()]
+    assert np.mean(rows[:20]) > 1.3 * np.mean(rows[-20:])
+
+
+@pytest.mark.parametrize("image", [arc(0.0), arc(0.0, length=14), np.zeros((30, 20), np.uint8), ragged()])
+def test_what_stands_straight_is_short_or_nothing_is_left_as_it_came(image: np.ndarray) -> None:
+    assert np.array_equal(stand(image), image)
+
+
+def test_a_leaning_chromosome_is_stood_up() -> None:
+    upright_one = np.pad(arc(0.0), 20)
+    turn = cv2.getRotationMatrix2D((upright_one.shape[1] / 2, upright_one.shape[0] / 2), 20, 1)
+    leaning = cv2.warpAffine(upright_one, turn, upright_one.shape[::-1])
+    assert stand(leaning).shape[1] < leaning.shape[1]
+    assert box_share(stand(leaning) > 0) == pytest.approx(box_share(upright_one > 0), abs=0.08)

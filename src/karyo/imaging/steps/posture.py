@@ -8,7 +8,14 @@ from karyo.imaging.align import align_to_axis
 from karyo.imaging.canvas import Pad as PadCanvas
 from karyo.imaging.canvas import Stretch
 from karyo.imaging.steps.step import Grey, PictureStep, State, one_of, within
-from karyo.imaging.straighten import Straightened, straighten_medial, straighten_two_part, upright
+from karyo.imaging.straighten import (
+    Straightened,
+    kept_standing,
+    object_or,
+    straighten_medial,
+    straighten_two_part,
+    upright,
+)
 
 _METHODS = {"medial": straighten_medial, "two_part": straighten_two_part}
 
@@ -22,10 +29,13 @@ class Straighten(PictureStep):
     Attributes:
         method: ``medial`` (along the centre line, any bend) or ``two_part`` (one hinge, Roshtkhari & Setarehdan 2008).
         upright: Whether to turn the short arm up, where the centromere is clear enough to tell.
+        standing: Whether the images stand upright already, as those cut from karyograms do: then only what is clearly
+            bent or leans is straightened, everything else is left as it is, and the end that is up stays up.
     """
 
     method: str = one_of("medial", "two_part")
     upright: bool = False
+    standing: bool = False
 
     def __call__(self, grey: Grey) -> Grey:
         """Give the straight chromosome, vertical, on a picture of its own."""
@@ -36,13 +46,17 @@ class Straighten(PictureStep):
         found = self.straightened(state)
         remarks = (*state.remarks, found.reason) if found.reason else state.remarks
         if found.axis is None:
-            return replace(state, picture=align_to_axis(found.image), mask=None, remarks=remarks)
+            picture = found.image if self.standing else align_to_axis(found.image)
+            return replace(state, picture=picture, mask=state.mask if self.standing else None, remarks=remarks)
         mask = np.where(found.mask, 255, 0).astype(np.uint8)
         return replace(state, picture=found.image, mask=mask, remarks=remarks)
 
     def straightened(self, state: State) -> Straightened:
         """Give all that straightening finds out: axis, centromere, arm ratio, confidence."""
-        found = _METHODS[self.method](state.picture, None if state.mask is None else state.mask > 0)
+        mask = object_or(state.picture, None if state.mask is None else state.mask > 0)
+        found = _METHODS[self.method](state.picture, mask)
+        if self.standing:
+            found = kept_standing(found, state.picture, mask)
         return upright(found) if self.upright else found
 
 

@@ -15,6 +15,10 @@ _SURE_OF_AXIS, _SURE_OF_WAIST = 0.5, 0.25
 """Least confidence in the axis, and least clearness of the waist, by which an image is turned upside down."""
 
 
+_BENT, _LEANING, _LONG = 1.02, 6.0, 2.2
+"""Length of the axis over the distance of its ends, degrees from the vertical, and length over width: a standing
+chromosome below the first two is straight already, and one below the third too short for its axis to be trusted."""
+
 NOTHING = "there is no object of a chromosome's size"
 """The reason where no axis can be had at all."""
 
@@ -56,6 +60,33 @@ def upright(result: Straightened) -> Straightened:
     axis = result.axis
     if axis is None or axis.confidence < _SURE_OF_AXIS or axis.waist < _SURE_OF_WAIST or axis.centromere <= 0.5:
         return result
+    return _upside_down(result, axis)
+
+
+def kept_standing(result: Straightened, grey: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Straightened:
+    """Keep up the end of a straightened chromosome that was up before, and leave what needed no straightening.
+
+    Args:
+        result: What :func:`straighten_medial` or :func:`straighten_two_part` gave.
+        grey: Array (H, W), uint8, what it was made of: a chromosome that stands upright, if bent or leaning.
+        mask: Array (H, W), bool, the chromosome in it.
+
+    Returns:
+        The straightened chromosome with the same end up; the image as it came, without an axis, where the chromosome
+        is straight and vertical already, where it is too short for its axis to be sure, and where nothing unbent it.
+    """
+    axis = result.axis
+    if axis is None or not result.changed or axis.length < _LONG * 2 * axis.half_width:
+        return unchanged(grey, mask, result.method, result.reason)
+    across, along = axis.points[-1] - axis.points[0]
+    leaning = float(np.degrees(np.arctan2(abs(across), abs(along))))
+    if axis.length < _BENT * float(np.hypot(across, along)) and leaning < _LEANING:
+        return unchanged(grey, mask, result.method, "")
+    return _upside_down(result, axis) if along < 0 else result
+
+
+def _upside_down(result: Straightened, axis: Axis) -> Straightened:
+    """Turn a straightened chromosome with its axis by half a circle."""
     height, width = result.image.shape
     return replace(
         result,
