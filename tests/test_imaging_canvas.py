@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from karyo.errors import SettingsError
-from karyo.imaging.canvas import Letterbox, Pad, Stretch, resize
+from karyo.imaging.canvas import Letterbox, Pad, Ruler, Stretch, rescale_rulers, resize, ruler_columns
 from karyo.imaging.crop import crop_to_object, object_box
 from karyo.imaging.polarity import background_is_bright, background_level, normalise_polarity
-from karyo.imaging.preparation import Preparation
+from karyo.imaging.preparation import CANVASES, Preparation
 
 
 def chromosome(width: int = 20, height: int = 80, border: int = 10, level: int = 0) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_constant_image_is_background(value: int, bright: bool) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2)])
 def test_tiny_images_survive_everything(shape: tuple[int, int]) -> None:
     image = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)
-    for canvas in ("stretch", "letterbox", "pad"):
+    for canvas in CANVASES:
         assert Preparation(16, canvas)(image).shape == (16, 16)
 
 
@@ -106,12 +106,42 @@ def test_stretch_fills_the_square() -> None:
     assert (Stretch()(image, 33) == 220).all()
 
 
+def bar_of(image: np.ndarray) -> tuple[float, float]:
+    """Height and width of a ruler's bar in pixels, fractions from its grey edges."""
+    strip = image[:, -ruler_columns(len(image)) :] / 255
+    return float(strip[:, 0].sum()), float(strip[0].sum())
+
+
+@pytest.mark.parametrize("size", [8, 96, 224])
+@pytest.mark.parametrize(("width", "height"), [(20, 80), (31, 40), (57, 152)])
+def test_a_ruler_tells_the_true_size_beside_the_stretched_picture(size: int, width: int, height: int) -> None:
+    image = Ruler(extent=152)(np.full((height, width), 77, np.uint8), size)
+    strip = ruler_columns(size)
+    assert (image[:, : size - strip] == 77).all()
+    tall, broad = bar_of(image)
+    assert tall == pytest.approx(max(height / 152 * size, 1), abs=0.05)
+    assert broad == pytest.approx(max(width / 57 * strip, 1), abs=0.05)
+
+
+def test_a_ruler_ends_with_its_strip() -> None:
+    assert bar_of(Ruler(extent=10)(np.full((400, 300), 9, np.uint8), 96)) == (96, 12)
+    assert bar_of(Ruler(extent=10_000)(np.full((4, 3), 9, np.uint8), 96)) == (1, 1)
+
+
+def test_a_rescaled_ruler_is_that_of_a_rescaled_image() -> None:
+    strips = np.stack([Ruler(152)(np.zeros(shape, np.uint8), 96)[:, -12:] for shape in ((60, 30), (80, 20))])
+    other = np.stack([Ruler(152)(np.zeros(shape, np.uint8), 96)[:, -12:] for shape in ((75, 38), (40, 10))])
+    rescaled = rescale_rulers(strips, np.array([1.25, 0.5]))
+    assert np.abs(rescaled.astype(int) - other).max() < 32
+    assert np.array_equal(rescale_rulers(strips, np.ones(2)), strips)
+
+
 def test_resize_averages_the_side_that_shrinks_though_the_other_grows() -> None:
     stripes = np.tile(np.array([[0], [255]], np.uint8), (100, 10))
     assert np.abs(resize(stripes, 30, 20).astype(int) - 128).max() <= 1
 
 
-@pytest.mark.parametrize("canvas", ["stretch", "letterbox", "pad"])
+@pytest.mark.parametrize("canvas", CANVASES)
 def test_preparation_is_blind_to_polarity_exposure_and_empty_border(canvas: str) -> None:
     prepare = Preparation(48, canvas)
     image = chromosome(border=5)
@@ -135,7 +165,7 @@ def test_preparation_survives_as_primitives() -> None:
         ({"size": 5000}, "image_size must be"),
         ({"size": 96.0}, "image_size must be"),
         ({"size": True}, "image_size must be"),
-        ({"size": 96, "canvas": "squash"}, "canvas must be one of stretch, letterbox, pad"),
+        ({"size": 96, "canvas": "squash"}, "canvas must be one of stretch, letterbox, pad, ruler"),
         ({"size": 96, "extent": 0}, "extent must be"),
         ({"size": 96, "polarity": "white"}, "polarity must be one of"),
         ({"size": 96, "crop": "yes"}, "crop must be true or false"),

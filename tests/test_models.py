@@ -1,4 +1,5 @@
 import copy
+import json
 import pickle
 from collections.abc import Callable
 
@@ -56,6 +57,7 @@ def learns_something(network: ChromosomeNetwork, size: int, channels: int) -> bo
     ("model", "name"),
     [
         ("resnet18", None),
+        ("resnet18_half", None),
         ("resnet50", None),
         pytest.param("vgg16", None, marks=slow),
         pytest.param("inception_v3", None, marks=slow),
@@ -315,6 +317,8 @@ def test_a_network_that_repeats_its_channel_can_be_pickled() -> None:
         (NetworkSpec("torchvision", "resnet18", 64, channels=2), "1 (grey) or 3"),
         (NetworkSpec("torchvision", "resnet18", 64, head="dense"), "linear or chu"),
         (NetworkSpec("timm", "test_resnet", 64, head_options={"droput": 0.5}), "head_options"),
+        (NetworkSpec("timm", "resnet18", 64, options={"chanels": [8, 8, 8, 8]}), "model.spec.options={'chanels'"),
+        (NetworkSpec("torchvision", "resnet18", 64, options={"width": 2}), "model.spec.options={'width'"),
         (NetworkSpec("timm", "test_resnet", 64, head_options={"dropout": 1.5}), "head_options"),
     ],
 )
@@ -323,6 +327,16 @@ def test_what_cannot_be_built_is_said_in_one_sentence(spec: NetworkSpec, words: 
         ChromosomeNetwork(spec)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_half_the_channels_are_a_quarter_of_the_weights_and_come_back_from_primitives() -> None:
+    config = composed("model=resnet18_half", "image_size=64")
+    half, whole = build_network(config, 64), build_network(composed("model=resnet18", "image_size=64"), 64)
+    sizes = [sum(parameter.numel() for parameter in network.parameters()) for network in (half, whole)]
+    assert sizes[0] == pytest.approx(sizes[1] / 4, rel=0.02)
+    again = ChromosomeNetwork(NetworkSpec(**json.loads(json.dumps(half.spec.to_dict()))))
+    again.load_state_dict(half.state_dict())
+    assert torch.equal(again.eval()(images(64)), half.eval()(images(64)))
 
 
 def test_native_sizes() -> None:

@@ -10,10 +10,17 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 from karyo.data.augmentation import Augmentation
-from karyo.data.prepared import PreparedImages
+from karyo.data.prepared import Pixels, PreparedImages
+from karyo.imaging.canvas import rescale_rulers
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images (B, C, S, S) uint8, labels (B,) int64 and record indices (B,) int64."""
+
+_SCALE_VARIES = 0.06
+"""Standard deviation of the logarithm of what a ruler is multiplied by in training: a cell contracts as a whole."""
+
+_RULER_STREAM = 1
+"""Keeps the random numbers of rulers apart from those of the augmentation."""
 
 
 class ChromosomeImages(Dataset[Batch]):
@@ -29,6 +36,8 @@ class ChromosomeImages(Dataset[Batch]):
         augmentation: Random changes; None for none.
         channels: 1, or 3 to repeat the grey channel.
         seed: Seed of the augmentation.
+        ruler: Columns at the right of each image that tell the chromosome's size: not a picture, so the augmentation
+            leaves them alone, and only their scale varies by a few per cent.
     """
 
     def __init__(
@@ -39,8 +48,9 @@ class ChromosomeImages(Dataset[Batch]):
         augmentation: Augmentation | None = None,
         channels: int = 1,
         seed: int = 0,
+        ruler: int = 0,
     ) -> None:
-        self._prepared, self._labels, self._indices = prepared, labels, indices
+        self._prepared, self._labels, self._indices, self._ruler = prepared, labels, indices, ruler
         self._augmentation, self._channels, self._seed = augmentation, channels, seed
         # Shared memory: workers that live through many epochs must see the number change.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
@@ -65,9 +75,18 @@ class ChromosomeImages(Dataset[Batch]):
             batch = torch.from_numpy(images)[:, None]
             batch = batch.expand(-1, self._channels, -1, -1).contiguous() if self._channels > 1 else batch
         else:
-            seed = (self._seed, int(self._epoch[0]), int(indices[0]))
-            batch = torch.from_numpy(self._augmentation(images, seed))
+            batch = torch.from_numpy(self._varied(images, self._augmentation, int(indices[0])))
         return batch, torch.from_numpy(self._labels[indices]), torch.from_numpy(indices)
+
+    def _varied(self, images: Pixels, augmentation: Augmentation, first: int) -> Pixels:
+        """Augment a batch (B, S, S) to (B, C, S, S), rulers apart."""
+        seed = (self._seed, int(self._epoch[0]), first)
+        if not self._ruler:
+            return augmentation(images, seed)
+        picture, strips = np.split(images, [images.shape[2] - self._ruler], axis=2)
+        scales = np.exp(np.random.default_rng([*seed, _RULER_STREAM]).normal(0, _SCALE_VARIES, len(images)))
+        rulers = np.repeat(rescale_rulers(strips, scales)[:, None], self._channels, axis=1)
+        return np.concatenate([augmentation(np.ascontiguousarray(picture), seed), rulers], axis=3)
 
 
 class TrainingSampler(DistributedSampler[Batch]):

@@ -1,4 +1,4 @@
-"""Three ways to bring a chromosome image to the square that a network takes."""
+"""Four ways to bring a chromosome image to the square that a network takes."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,61 @@ class Stretch:
         return resize(grey, size, size)
 
 
-Canvas = Pad | Letterbox | Stretch
+@dataclass(frozen=True)
+class Ruler:
+    """Fill the square as :class:`Stretch` does, but for a strip at the right that tells the true size.
+
+    The strip holds a bright bar, flush with its upper left corner, as long and as broad as the chromosome in parts of
+    ``extent``. So the network has the resolution of ``stretch`` and the evidence of ``pad``.
+
+    Attributes:
+        extent: Pixels of the original image that a bar as high as the square stands for.
+    """
+
+    extent: int = 152
+
+    def __call__(self, grey: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+        """Return the image on its square, (size, size) uint8, its background's level 0 in the strip."""
+        strip = ruler_columns(size)
+        rows, columns = grey.shape
+        square = np.zeros((size, size), np.uint8)
+        square[:, : size - strip] = resize(grey, size - strip, size)
+        height, width = rows / self.extent * size, columns / (_BROADEST * self.extent) * strip
+        square[:, size - strip :] = _bars(np.array([height]), np.array([width]), (size, strip))[0]
+        return square
+
+
+Canvas = Pad | Letterbox | Stretch | Ruler
+
+_BROADEST = 3 / 8
+"""Part of a ruler's extent that the breadth of its strip stands for."""
+
+
+def ruler_columns(size: int) -> int:
+    """Give the columns that :class:`Ruler` keeps for its strip: an eighth of the square's side, at least one."""
+    return max(size // 8, 1)
+
+
+def rescale_rulers(strips: NDArray[np.uint8], factors: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Draw the bars of rulers anew as if the chromosomes had been photographed at another scale.
+
+    Args:
+        strips: Array (B, size, columns), uint8: strips as :class:`Ruler` draws them.
+        factors: Array (B,), above 0: what lengths and breadths are multiplied by.
+
+    Returns:
+        Array like ``strips``.
+    """
+    heights = strips[:, :, 0].sum(axis=1) / 255 * factors
+    widths = strips[:, 0].sum(axis=1) / 255 * factors
+    return _bars(heights, widths, strips.shape[1:])
+
+
+def _bars(heights: NDArray[np.float64], widths: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Draw a bar of each height and width in pixels, at least one each, into a strip of its own, fractions as grey."""
+    rows = np.clip(np.maximum(heights, 1)[:, None] - np.arange(shape[0]), 0, 1)
+    columns = np.clip(np.maximum(widths, 1)[:, None] - np.arange(shape[1]), 0, 1)
+    return np.asarray(np.rint(255 * rows[:, :, None] * columns[:, None, :]), dtype=np.uint8)
 
 
 def resize(grey: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

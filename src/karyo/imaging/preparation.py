@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from karyo.errors import SettingsError
 from karyo.imaging.align import align_to_axis
-from karyo.imaging.canvas import Canvas, Letterbox, Pad, Stretch
+from karyo.imaging.canvas import Canvas, Letterbox, Pad, Ruler, Stretch, ruler_columns
 from karyo.imaging.crop import crop_to_object
 from karyo.imaging.polarity import POLARITIES, background_level, normalise_polarity
 from karyo.imaging.steps import Chain, State
 
-CANVASES: tuple[str, ...] = ("stretch", "letterbox", "pad")
+CANVASES: tuple[str, ...] = ("stretch", "letterbox", "pad", "ruler")
 _LARGEST_SIZE = 4096
 
 
@@ -27,8 +27,8 @@ class Preparation:
 
     Attributes:
         size: Side of the square result in pixels, 8..4096.
-        canvas: ``stretch``, ``letterbox`` or ``pad``; see :mod:`karyo.imaging.canvas`.
-        extent: Side of the square of original pixels that ``pad`` keeps at true scale.
+        canvas: ``stretch``, ``letterbox``, ``pad`` or ``ruler``; see :mod:`karyo.imaging.canvas`.
+        extent: Side of the square of original pixels that ``pad`` keeps at true scale, and length of ``ruler``.
         polarity: ``auto``, ``bright`` or ``dark``: the background of the images as stored.
         crop: Whether to cut the image down to the object first.
         align: Whether to turn the object's long axis upright before, for images that were cut out as they lay; done
@@ -111,7 +111,14 @@ class Preparation:
             raise SettingsError("a preparation needs its size in pixels")
         return cls(**{**settings, "steps": Chain.from_settings(settings.get("steps", ()))})
 
+    @property
+    def ruler(self) -> int:
+        """How many columns at the right are no picture but tell the size: not to be moved when pictures are varied."""
+        return ruler_columns(self.size) if self.canvas == "ruler" else 0
+
     def _fit(self) -> Canvas:
         if self.canvas == "pad":
             return Pad(self.extent)
+        if self.canvas == "ruler":
+            return Ruler(self.extent)
         return Letterbox() if self.canvas == "letterbox" else Stretch()

@@ -6,7 +6,7 @@ the library's own network with its classifier taken off, so the library's weight
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import timm
@@ -36,12 +36,14 @@ class BackboneSpec:
         name: The library's own name of the network.
         channels: Input channels, 1 (grey) or 3.
         image_size: Side of the square input in pixels.
+        options: Further keyword arguments of the library's own builder, such as ``channels`` of timm's ResNets.
     """
 
     library: str
     name: str
     channels: int
     image_size: int
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def native_size(library: str, name: str) -> int:
@@ -102,10 +104,10 @@ def build_library_network(spec: BackboneSpec) -> nn.Module:
     check_name(spec.library, spec.name)
     try:
         if spec.library == "timm":
-            return timm.create_model(spec.name, pretrained=False, **timm_options(spec))
+            return timm.create_model(spec.name, pretrained=False, **timm_options(spec), **spec.options)
         # Published initialisations that draw from a truncated normal, which alone takes longer than a short training;
         # PyTorch's default suits networks with batch norm as well.
-        options = _TORCHVISION_OPTIONS.get(spec.name, {})
+        options = _TORCHVISION_OPTIONS.get(spec.name, {}) | spec.options
         network: nn.Module = torchvision.models.get_model(spec.name, weights=None, **options)
     except (RuntimeError, AssertionError, ValueError, TypeError, ZeroDivisionError) as error:
         raise _unsuitable(spec, error) from error
@@ -260,8 +262,9 @@ def feature_channels(backbone: nn.Module, spec: BackboneSpec) -> int:
 
 
 def _unsuitable(spec: BackboneSpec, error: Exception) -> SettingsError:
+    blamed = f"image_size={spec.image_size}" + (f" or model.spec.options={spec.options}" if spec.options else "")
     return SettingsError(
-        f"image_size={spec.image_size} does not suit {spec.name} ({_first_line(error)}); "
+        f"{blamed} does not suit {spec.name} ({_first_line(error)}); "
         f"it was designed for {native_size(spec.library, spec.name)} px."
     )
 

@@ -31,6 +31,7 @@ class NetworkSpec:
         head: ``"linear"`` or ``"chu"``.
         head_options: Keyword arguments of the head (``dropout``, ``relu``).
         n_classes: Number of logits.
+        options: Further keyword arguments of the library's builder; weights of the library then fit no more.
     """
 
     library: str
@@ -40,6 +41,7 @@ class NetworkSpec:
     head: str = "linear"
     head_options: dict[str, float | bool] = field(default_factory=dict)
     n_classes: int = len(CLASSES)
+    options: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the attributes as primitives."""
@@ -48,7 +50,7 @@ class NetworkSpec:
     @property
     def backbone(self) -> BackboneSpec:
         """The part of the specification that the backbone needs."""
-        return BackboneSpec(self.library, self.name, self.channels, self.image_size)
+        return BackboneSpec(self.library, self.name, self.channels, self.image_size, self.options)
 
 
 class ChromosomeNetwork(nn.Module):
