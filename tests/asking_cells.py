@@ -5,7 +5,9 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -26,13 +28,6 @@ KARYOTYPE, KARYOGRAM = "/api/v1/karyotype", "/api/v1/karyogram"
 ISCN, TRAINING = "/api/v1/karyotype/iscn", "/api/v1/karyotype/training-data"
 RECORDS = (KARYOGRAM, TRAINING)
 NORMAL = dict.fromkeys(CLASSES[:22], 2) | {"X": 2}
-
-
-def small_predictor(folder: Path) -> karyo.Predictor:
-    """Open a model that answers at once, written into this folder."""
-    path = folder / "whole.onnx"
-    path.write_bytes(whole())
-    return karyo.load(path, threads=1)
 
 
 class Decider:
@@ -66,11 +61,21 @@ class Decider:
         return self.answer
 
 
-def clients(predictor: karyo.Predictor, **settings: Any) -> Iterator[FlaskClient]:
-    app = create_app(predictor, ServerSettings(**settings))
+def clients(**settings: Any) -> Iterator[FlaskClient]:
+    """Give one client of a server with these settings, and stop its threads afterwards."""
+    app = create_app(_small_predictor(), ServerSettings(**settings))
     service = app.extensions["karyo"]
     yield app.test_client()
     service.batcher.stop()
+
+
+@cache
+def _small_predictor() -> karyo.Predictor:
+    """Open a model that answers at once."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "whole.onnx")
+        path.write_bytes(whole())
+        return karyo.load(path, threads=1)
 
 
 def decided_by(client: FlaskClient, decider: Decider, **changed: Any) -> Decider:

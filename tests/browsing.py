@@ -28,8 +28,45 @@ def open_browser() -> Iterator[Any]:
             browser.close()
 
 
-class Visit:
-    """A page in a tab of its own, which notes what goes wrong and what it asks for.
+class Window:
+    """A page in a window of its own, which notes what goes wrong and what it asks for.
+
+    Args:
+        browser: From :func:`open_browser`.
+        width: Of the window, pixels.
+        height: Of the window, pixels.
+        dark: Whether the system asks for dark colours.
+        more: Other settings of Playwright's context.
+
+    Attributes:
+        context: Playwright's context; close it at the end.
+        page: Playwright's page, still empty.
+        complaints: What the page wrote to the console, and its errors.
+        requests: Playwright's requests, as the page makes them.
+    """
+
+    def __init__(self, browser: Any, width: int = 1440, height: int = 900, dark: bool = False, **more: Any) -> None:
+        scheme = "dark" if dark else "light"
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **more)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.requests: list[Any] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request))
+
+    def text(self, where: str) -> str:
+        """Read the text of an element."""
+        return str(self.page.locator(where).text_content()).strip()
+
+    def overflow(self) -> int:
+        """Give by how many pixels the page is wider than its window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+class Visit(Window):
+    """A visit to a page that needs no network.
 
     Args:
         browser: From :func:`open_browser`.
@@ -38,31 +75,19 @@ class Visit:
         dark: Whether the system asks for dark colours.
 
     Attributes:
-        page: Playwright's page.
-        complaints: What the page wrote to the console, and its errors.
-        requests: Addresses asked for, the page's own left out.
+        asked: Addresses that the page asked for when it was opened, its own left out.
     """
 
     def __init__(self, browser: Any, address: str, width: int = 1440, dark: bool = False) -> None:
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        scheme = "dark" if dark else "light"
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        self.page = context.new_page()
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
+        super().__init__(browser, width, dark=dark, offline=True)
         self.page.goto(address)
-        self.requests = [url for url in self.requests if url != address and not url.startswith("data:")]
+        addresses = [request.url for request in self.requests]
+        self.asked = [url for url in addresses if url != address and not url.startswith("data:")]
 
     def column(self, table: str, number: int) -> list[str]:
         """Read the first line of every visible cell of a table's column."""
         cells = self.page.locator(f"{table} tbody tr:not([hidden]) > :nth-child({number})")
         return [text.strip().split("\n")[0] for text in cells.all_inner_texts()]
-
-    def overflow(self) -> int:
-        """Give by how many pixels the page is wider than its window."""
-        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
 def assert_read_aloud(page: Any, patterns: Sequence[str]) -> None:

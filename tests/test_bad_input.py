@@ -170,8 +170,9 @@ def test_evaluate_says_what_it_needs(run: Run, tmp_path: Path) -> None:
     assert_refused(run("evaluate", "checkpoint=broken.ckpt", "data=synthetic"), 1, "broken.ckpt")
 
 
-def test_evaluate_measures_only_sides_that_it_knows(run: Run) -> None:
-    directory = run("train", *TINY).directory
+@pytest.mark.usefixtures("blank_figures")
+def test_evaluate_measures_only_sides_that_it_knows(run: Run, finished: Result) -> None:
+    directory = finished.directory
     assert_refused(run("evaluate", f"run={directory}", "bootstrap=x"), 2, "bootstrap=x")
     assert_refused(run("evaluate", f"run={directory}", "batch_size=0"), 2, "batch_size=0")
     other = run("evaluate", f"run={directory}", "data=synthetic", "data.source.cells=2", "part=test")
@@ -181,8 +182,8 @@ def test_evaluate_measures_only_sides_that_it_knows(run: Run) -> None:
     assert "unseen" not in same.out
 
 
-def test_a_checkpoint_from_another_class_set(run: Run, tmp_path: Path) -> None:
-    directory = run("train", *TINY).directory
+def test_a_checkpoint_from_another_class_set(run: Run, finished: Result, tmp_path: Path) -> None:
+    directory = finished.directory
     path = directory / "checkpoints/best.ckpt"
     content = torch.load(path, weights_only=True)
     content["karyo"]["classes"] = ["cat", "dog"]
@@ -190,8 +191,8 @@ def test_a_checkpoint_from_another_class_set(run: Run, tmp_path: Path) -> None:
     assert_refused(run("evaluate", f"run={directory}"), 1, "cat", "24")
 
 
-def test_a_run_directory_cannot_name_foreign_objects(run: Run) -> None:
-    directory = run("train", *TINY).directory
+def test_a_run_directory_cannot_name_foreign_objects(run: Run, finished: Result) -> None:
+    directory = finished.directory
     config = directory / "config.yaml"
     config.write_text(config.read_text().replace("karyo.data.synthetic.SyntheticSource", "os.system"))
     assert_refused(run("evaluate", f"run={directory}"), 2, "os.system")

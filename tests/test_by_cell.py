@@ -230,6 +230,7 @@ TRAINED = (*TINY, "data.fractions=[0.5,0.25,0.25]", "epochs=1")
 OTHERS = ("data=synthetic", "data.source.cells=2", "data.source.seed=77", "by_cell=true", "bootstrap=20")
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_a_run_measured_by_cell(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained = run("train", *TRAINED).directory
     assert trained is not None

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from karyo.chromosomes import ACROCENTRIC, CLASSES
-from karyo.data.ideogram import RESOLUTIONS, STAINS, load_ideogram, relative_lengths
+from karyo.data.ideogram import RESOLUTIONS, load_ideogram, relative_lengths
 from karyo.errors import SettingsError
 
 
@@ -22,7 +22,7 @@ def test_every_chromosome_is_covered_by_bands_without_gaps(resolution: int) -> N
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
 def test_stains_and_densities_are_those_of_the_nomenclature(resolution: int) -> None:
     bands = [band for chromosome in load_ideogram(resolution) for band in chromosome.bands]
-    assert {band.stain for band in bands} == STAINS
+    assert {band.stain for band in bands} == {"gneg", "gpos", "gvar", "acen", "stalk"}
     assert {band.density for band in bands if band.stain == "gpos"} == {25, 50, 75, 100}
     assert {band.density for band in bands if band.stain != "gpos"} == {0}
 

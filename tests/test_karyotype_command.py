@@ -154,11 +154,21 @@ def test_names_that_are_known_are_compared(model: Path, cells: Path, out: Path) 
     assert [score[name]["value"] for name in ("alone", "together")] == pytest.approx([each / 92 for each in right])
     assert score["gain"]["value"] == pytest.approx((right[1] - right[0]) / 92)
     assert score["gain"]["value"] > 0
-    assert score["alone"]["low"] <= score["alone"]["value"] <= score["alone"]["high"]
+    assert [score[name]["low"] for name in ("alone", "together", "gain")] == [None] * 3
+    assert "(no interval: fewer than 5 cells)" in screen
     whole = sum(int(row["right_together"]) == 46 for row in rows)
     assert score["cells_right"] == whole
     assert f"cells fully right: {whole} of 2, " in screen
     assert [sum(int(row[name]) for row in rows) for name in ("right_alone", "right_together")] == right
+
+
+def test_a_karyogram_of_an_earlier_run_is_named(model: Path, cells: Path, out: Path) -> None:
+    assert "not drawn anew" not in karyotype(model, cells / "cell-0000", "-o", out)[2]
+    code, _, aside = karyotype(model, cells / "cell-0000", "-o", out, "--no-pictures")
+    assert code == 0
+    assert f"not drawn anew: {out / 'cell-0000.karyogram.png'}, of an earlier run" in aside
+    assert (out / "cell-0000.karyogram.png").exists()
+    assert "not drawn anew" not in karyotype(model, cells / "cell-0001", "-o", out, "--no-pictures")[2]
 
 
 def test_what_is_done_is_not_done_again(
@@ -511,17 +521,33 @@ def test_help_has_examples_that_are_true(cells: Path) -> None:
 
 
 def test_score_of_cells() -> None:
+    from karyo.evaluation.cells import FEWEST_CELLS, score_cells
+
+    named, alone, together = [46, 40, 46, 46, 46], [40, 40, 40, 40, 40], [46, 39, 45, 44, 45]
+    score = score_cells(named, alone, together)
+    assert score["alone"]["value"] == pytest.approx(200 / 224)
+    assert score["together"]["value"] == pytest.approx(219 / 224)
+    assert score["gain"]["value"] == pytest.approx(19 / 224)
+    assert (score["cells"], score["cells_right"]) == (FEWEST_CELLS, 1)
+    # Whole cells are drawn: the gain is between that of the worst and that of the best.
+    assert -1 / 40 < score["gain"]["low"] < 19 / 224 < score["gain"]["high"] < 6 / 46
+    assert score["cells_right_share"]["low"] < 0.2 < score["cells_right_share"]["high"]
+
+
+def test_score_of_cells_without_an_interval() -> None:
+    from karyo.commands.karyotyped import describe_score
     from karyo.evaluation.cells import score_cells
 
-    score = score_cells([46, 40], [40, 40], [46, 39])
-    assert score["alone"]["value"] == pytest.approx(80 / 86)
-    assert score["together"]["value"] == pytest.approx(85 / 86)
-    assert score["gain"]["value"] == pytest.approx(5 / 86)
-    assert (score["cells"], score["cells_right"]) == (2, 1)
-    # Whole cells are drawn: the gain is that of one cell, of the other, or of both.
-    assert score["gain"]["low"] == pytest.approx(-1 / 40)
-    assert score["gain"]["high"] == pytest.approx(6 / 46)
-    assert score["cells_right_share"]["low"] < 0.5 < score["cells_right_share"]["high"]
+    few = score_cells([46, 40, 46, 46], [40, 40, 40, 40], [46, 39, 45, 44])
+    assert [few[name]["low"] for name in ("alone", "together", "gain")] == [None] * 3
+    assert few["cells_right_share"]["low"] < 0.25 < few["cells_right_share"]["high"]
+    assert any("(no interval: fewer than 5 cells)" in line for line in describe_score(few))
+    # Of many that are all right, resamples do not say how rare a mistake is.
+    right = score_cells([46] * 9, [40, *[44] * 8], [46] * 9)
+    assert right["together"] == {"value": 1.0, "low": None, "high": None}
+    assert right["alone"]["low"] < right["alone"]["value"] < right["alone"]["high"]
+    assert "together 100.0 %; gain" in describe_score(right)[0]
+    assert "no interval" not in describe_score(right)[0]
 
 
 def test_a_reviewed_object_counts_as_reviewed(model: Path, cells: Path, out: Path) -> None:

@@ -12,7 +12,7 @@ from karyo.data.sizes import learn_sizes, measure_sizes
 from karyo.data.spreads import Box
 from karyo.data.synthetic import CellSettings, SpreadSettings, SyntheticSource, draw_cell, draw_spread
 from karyo.errors import DataError
-from karyo.imaging.size import measure_size
+from karyo.imaging.size import measure_size, size_logarithms
 from karyo.inference.passport import Passport
 from karyo.inference.sizes import SizeNorms
 from karyo.karyotype.cell import MOST_OBJECTS, CellObject, Karyotype
@@ -200,7 +200,10 @@ def test_a_size_is_measured_alike_on_either_ground_and_grows_with_the_chromosome
     assert first.area > 2 * last.area
     assert inverted.area == pytest.approx(first.area, rel=0.02)
     assert inverted.mass == pytest.approx(first.mass, rel=0.02)
-    assert measure_size(np.full((40, 40), 128, np.uint8)) is None
+    assert np.array_equal(size_logarithms(cell[0].image), first.logarithms)
+    nothing = np.full((40, 40), 128, np.uint8)
+    assert measure_size(nothing) is None
+    assert np.isnan(size_logarithms(nothing)).all()
 
 
 def test_sizes_of_a_drawn_set_follow_the_ideogram(norms: SizeNorms) -> None:

@@ -19,6 +19,8 @@ from karyo.imaging.write import write_png
 from karyo.models.checkpoint import load_checkpoint
 from karyo.training.presets import preset_chain, preset_names
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 CONF = Path(__file__).parents[1] / "conf"
 
 

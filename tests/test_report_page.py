@@ -400,7 +400,7 @@ def browser() -> Iterator[Any]:
 def test_opened_from_disk_it_asks_for_nothing_and_complains_of_nothing(browser: Any, sweep_page: Path) -> None:
     visit = Visit(browser, sweep_page.as_uri())
     assert visit.page.title() == "Comparison of runs"
-    assert visit.requests == []
+    assert visit.asked == []
     assert visit.complaints == []
 
 
@@ -516,5 +516,5 @@ def test_nasty_names_run_nothing_in_the_browser(browser: Any, tmp_path: Path) ->
         make_run(tmp_path / "runs" / str(number), model=f"<img src=x onerror=alert(1)>{NASTY}", lr=f"1e-{number + 2}")
     visit = Visit(browser, write_page(compare([tmp_path / "runs"]), tmp_path).as_uri(), 390)
     assert visit.complaints == []
-    assert visit.requests == []
+    assert visit.asked == []
     assert visit.overflow() <= 0

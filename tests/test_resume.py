@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, Run
+from conftest import TINY, Result, Run
 
 REPOSITORY = Path(__file__).parents[1]
 EPOCHS = 5
@@ -82,8 +82,8 @@ def test_ctrl_c_keeps_the_finished_epochs_and_says_how_to_go_on(tmp_path: Path, 
     assert (directory / "checkpoints/last.ckpt").is_file()
 
 
-def test_a_finished_run_is_shown_and_not_trained_again(run: Run) -> None:
-    directory = run("train", *TINY).directory
+def test_a_finished_run_is_shown_and_not_trained_again(run: Run, finished: Result) -> None:
+    directory = finished.directory
     before = (directory / "checkpoints/last.ckpt").stat().st_mtime_ns
     again = run("train", f"resume={directory}")
     assert again.code == 0
@@ -91,8 +91,8 @@ def test_a_finished_run_is_shown_and_not_trained_again(run: Run) -> None:
     assert (directory / "checkpoints/last.ckpt").stat().st_mtime_ns == before
 
 
-def test_resume_takes_no_other_settings(run: Run) -> None:
-    directory = run("train", *TINY).directory
+def test_resume_takes_no_other_settings(run: Run, finished: Result) -> None:
+    directory = finished.directory
     result = run("train", f"resume={directory}", "lr=1e-2")
     assert result.code == 2
     assert result.err.count("\n") == 1
@@ -107,16 +107,17 @@ def test_resume_of_something_else_is_refused(run: Run, tmp_path: Path, where: st
     assert result.err.count("\n") == 1
 
 
-def test_a_run_with_a_damaged_record_is_refused(run: Run, tmp_path: Path) -> None:
-    directory = run("train", *TINY).directory
+def test_a_run_with_a_damaged_record_is_refused(run: Run, finished: Result, tmp_path: Path) -> None:
+    directory = finished.directory
     (directory / "summary.json").write_text('{"status": "runn')
     result = run("train", f"resume={directory}")
     assert result.code == 1
     assert "damaged" in result.err
 
 
-def test_a_moved_run_goes_on_where_it_lies(run: Run, tmp_path: Path) -> None:
-    directory = run("train", *SETTINGS).directory
+@pytest.mark.usefixtures("blank_figures")
+def test_a_moved_run_goes_on_where_it_lies(run: Run, finished: Result, tmp_path: Path) -> None:
+    directory = finished.directory
     moved = tmp_path / "moved here"
     directory.rename(moved)
     stopped = record(moved) | {"status": "interrupted"}
@@ -127,8 +128,8 @@ def test_a_moved_run_goes_on_where_it_lies(run: Run, tmp_path: Path) -> None:
     assert not directory.exists()
 
 
-def test_a_run_does_not_go_on_with_other_images(run: Run) -> None:
-    directory = run("train", *SETTINGS).directory
+def test_a_run_does_not_go_on_with_other_images(run: Run, finished: Result) -> None:
+    directory = finished.directory
     stopped = record(directory) | {"status": "interrupted"}
     stopped["data"]["fingerprint"] = "of other images"
     (directory / "summary.json").write_text(json.dumps(stopped), encoding="utf-8")

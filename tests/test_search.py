@@ -20,6 +20,8 @@ from karyo.sweeping.search.space import Space, make_space
 from karyo.sweeping.search.sweeper import OptunaSearch
 from karyo.training.trial import SharedTrial, open_journal
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 # Learns something in four epochs of a second: 25 % where lr=3e-3, 4 % (one class in 24) where lr=1e-9.
 LEARNING = (
     *TINY,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from karyo.data.synthetic import CellSettings, draw_bent_and_unbent, draw_chromosome
-from karyo.imaging.skeleton import branch_points, end_points, thin
+from karyo.imaging.skeleton import thin
 
 
 def parts(mask: np.ndarray) -> int:
@@ -16,6 +16,21 @@ def parts(mask: np.ndarray) -> int:
 
 def holes(mask: np.ndarray) -> int:
     return int(cv2.connectedComponents(np.pad(~mask, 1, constant_values=True).view(np.uint8), connectivity=4)[0]) - 2
+
+
+def neighbours(skeleton: np.ndarray) -> np.ndarray:
+    """Count the eight neighbours of each pixel."""
+    ones = np.ones((3, 3), np.float32)
+    counts = cv2.filter2D(skeleton.astype(np.uint8), -1, ones, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(counts - skeleton.astype(np.uint8))
+
+
+def end_points(skeleton: np.ndarray) -> np.ndarray:
+    return np.asarray(skeleton & (neighbours(skeleton) == 1))
+
+
+def branch_points(skeleton: np.ndarray) -> np.ndarray:
+    return np.asarray(skeleton & (neighbours(skeleton) >= 3))
 
 
 def rod(width: int = 9, length: int = 60) -> np.ndarray:
@@ -27,8 +42,6 @@ def rod(width: int = 9, length: int = 60) -> np.ndarray:
 @pytest.mark.parametrize("mask", [np.zeros((7, 5), bool), np.zeros((1, 1), bool)])
 def test_nothing_stays_nothing(mask: np.ndarray) -> None:
     assert not thin(mask).any()
-    assert not end_points(mask).any()
-    assert not branch_points(mask).any()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2), (30, 30), (12, 70)])
@@ -78,8 +91,7 @@ def test_lines_have_no_stairs(seed: int) -> None:
     square = np.ones((2, 2), np.float32)
     assert cv2.filter2D(skeleton, -1, square, borderType=cv2.BORDER_CONSTANT).max() <= 3
     ends, branches = end_points(skeleton > 0), branch_points(skeleton > 0)
-    counts = cv2.filter2D(skeleton, -1, np.ones((3, 3), np.float32), borderType=cv2.BORDER_CONSTANT) - 1
-    assert (counts[(skeleton > 0) & ~ends & ~branches] == 2).all()
+    assert (neighbours(skeleton)[(skeleton > 0) & ~ends & ~branches] == 2).all()
     assert parts((skeleton > 0) & ~branches) >= max(int(ends.sum()) - 1, 1)
 
 

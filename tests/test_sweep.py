@@ -7,6 +7,8 @@ from conftest import TINY, Run
 
 from karyo.training.locations import job_directory
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def test_a_failing_run_is_recorded_and_the_others_go_on(run: Run) -> None:
     result = run(

@@ -22,6 +22,8 @@ from karyo.models.network import ChromosomeNetwork
 from karyo.training import identity
 from karyo.training.resume import claim
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TRAIN = Path(__file__).parents[1] / "src" / "train.py"
 SWEEP = Path("multirun/one")
 

@@ -18,6 +18,8 @@ from conftest import TINY, Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 METRICS = ("test/accuracy", "test/macro_f1", "test/log_loss", "best/validation_accuracy")
 TABS = {
     "experiment": "_hparams_/experiment",

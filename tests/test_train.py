@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, Run
+from conftest import TINY, Result, Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
@@ -16,11 +16,10 @@ def best_state(directory: Path) -> dict[str, torch.Tensor]:
     return torch.load(directory / "checkpoints/best.ckpt", weights_only=True)["state_dict"]
 
 
-def test_a_run_leaves_everything_it_promises(run: Run) -> None:
-    result = run("train", *TINY)
-    assert result.code == 0, result.err
-    assert "accuracy on unseen cells" in result.out
-    directory = result.directory
+def test_a_run_leaves_everything_it_promises(finished: Result) -> None:
+    assert finished.code == 0, finished.err
+    assert "accuracy on unseen cells" in finished.out
+    directory = finished.directory
     names = {path.name for path in directory.iterdir()}
     assert {"config.yaml", "summary.json", "split.json", "epochs.csv", "predictions.csv", "run.log"} <= names
     figures = {path.name for path in (directory / "figures").iterdir()}
@@ -35,8 +34,8 @@ def test_a_run_leaves_everything_it_promises(run: Run) -> None:
     assert 0 < record["test"]["log_loss"]["value"] < 20
 
 
-def test_the_predictions_are_those_of_the_best_checkpoint_on_the_test_side(run: Run) -> None:
-    directory = run("train", *TINY).directory
+def test_the_predictions_are_those_of_the_best_checkpoint_on_the_test_side(run: Run, finished: Result) -> None:
+    directory = finished.directory
     with (directory / "predictions.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     split = json.loads((directory / "split.json").read_text(encoding="utf-8"))
@@ -48,8 +47,9 @@ def test_the_predictions_are_those_of_the_best_checkpoint_on_the_test_side(run: 
     assert summary(evaluated.directory)["test"]["accuracy"] == summary(directory)["test"]["accuracy"]
 
 
-def test_same_seed_same_numbers_and_another_seed_others(run: Run) -> None:
-    first, second, other = (run("train", *TINY, f"seed={seed}").directory for seed in (3, 3, 4))
+@pytest.mark.usefixtures("blank_figures")
+def test_same_seed_same_numbers_and_another_seed_others(run: Run, finished: Result) -> None:
+    first, second, other = finished.directory, run("train", *TINY).directory, run("train", *TINY, "seed=4").directory
     state = best_state(first)
     again, different = best_state(second), best_state(other)
     assert all(torch.equal(value, again[key]) for key, value in state.items())
@@ -57,8 +57,8 @@ def test_same_seed_same_numbers_and_another_seed_others(run: Run) -> None:
     assert summary(first)["test"] == summary(second)["test"]
 
 
-def test_tensorboard_holds_curves_pictures_and_final_figures(run: Run) -> None:
-    directory = run("train", *TINY).directory
+def test_tensorboard_holds_curves_pictures_and_final_figures(finished: Result) -> None:
+    directory = finished.directory
     events = EventAccumulator(str(directory), size_guidance={"images": 0}).Reload()
     scalars = set(events.Tags()["scalars"])
     curves = {f"{side}/{name}" for side in ("train", "validation") for name in ("loss", "accuracy")}
@@ -70,14 +70,15 @@ def test_tensorboard_holds_curves_pictures_and_final_figures(run: Run) -> None:
     assert "hp_metric" not in scalars
 
 
-def test_checkpoints_load_without_running_anything(run: Run) -> None:
-    directory = run("train", *TINY).directory
+def test_checkpoints_load_without_running_anything(finished: Result) -> None:
+    directory = finished.directory
     for name in ("best", "last"):
         content = torch.load(directory / f"checkpoints/{name}.ckpt", weights_only=True)
         assert content["karyo"]["network"]["name"] == "test_resnet"
         assert content["karyo"]["preparation"]["size"] == 32
 
 
+@pytest.mark.usefixtures("blank_figures")
 @pytest.mark.parametrize(
     "grid",
     [
@@ -92,6 +93,7 @@ def test_every_optimizer_and_every_schedule(run: Run, grid: tuple[str, str]) -> 
     assert f"{count} of {count} runs finished" in result.out
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_other_canvases_channels_heads_and_augmentations(run: Run) -> None:
     result = run(
         "train",
@@ -111,6 +113,7 @@ def test_other_canvases_channels_heads_and_augmentations(run: Run) -> None:
     assert run("evaluate", f"run={result.directory}", "bootstrap=0").code == 0
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_cross_validation_is_one_sweep(run: Run) -> None:
     result = run("train", "-m", *TINY, "epochs=1", "data.folds=3", "data.fold=range(3)")
     assert result.code == 0, result.err
@@ -119,6 +122,7 @@ def test_cross_validation_is_one_sweep(run: Run) -> None:
     assert len(set().union(*map(set, tests))) == sum(map(len, tests)) == 8 * 46
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_early_stopping_ends_a_run_that_no_longer_improves(run: Run) -> None:
     result = run("train", *TINY, "epochs=9", "lr=1e-12", "callbacks.early_stopping.patience=1")
     assert result.code == 0, result.err

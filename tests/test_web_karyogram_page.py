@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browsing import assert_read_aloud, open_browser
+from browsing import Window, assert_read_aloud, open_browser
 from exported import tiny_model
 from made_karyotypes import made_karyotype, normal_copies
 from serving import running
@@ -71,28 +71,11 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
-class Tab:
+class Tab(Window):
     """The page in a window of its own, where the server's answer to a new cell is `record`."""
 
-    def __init__(
-        self,
-        browser: Any,
-        url: str,
-        record: Record | None,
-        width: int = 1440,
-        height: int = 1500,
-        dark: bool = False,
-        **more: Any,
-    ) -> None:
-        scheme = "dark" if dark else "light"
-        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **more)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
-        self.complaints: list[str] = []
-        self.requests: list[Any] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request))
+    def __init__(self, browser: Any, url: str, record: Record | None, height: int = 1500, **settings: Any) -> None:
+        super().__init__(browser, height=height, **settings)
         if record is not None:
             self.answer("model", json={"name": "made", "reasons": {"low_confidence": "no class is probable enough"}})
             self.answer("karyotype?*", json=record)
@@ -114,9 +97,6 @@ class Tab:
 
     def wait(self, text: str, where: str) -> None:
         self.page.locator(where, has_text=text).wait_for()
-
-    def text(self, where: str) -> str:
-        return str(self.page.locator(where).text_content()).strip()
 
     def chromosome(self, name: str) -> Any:
         return self.page.get_by_role("option", name=re.compile(rf", {name}$"))
@@ -143,9 +123,6 @@ class Tab:
         with self.page.expect_download() as started:
             self.page.locator(f'[data-kind="{kind}"]').click()
         return started.value.suggested_filename, Path(started.value.path()).read_bytes()
-
-    def overflow(self) -> int:
-        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
 def until(tab: Tab, is_so: Callable[[], bool]) -> None:

@@ -25,7 +25,6 @@ from asking_cells import (
     decided_by,
     file_of,
     post,
-    small_predictor,
     unpacked,
 )
 from attacking import FORM, Client, form, part
@@ -35,7 +34,6 @@ from hostile import NAMES, png_of
 from made_karyotypes import made_karyotype
 from serving import running
 
-import karyo
 from karyo.chromosomes import CLASSES
 from karyo.data.synthetic import SpreadSettings, SyntheticSource, draw_spread, spread_annotation
 from karyo.errors import DataError
@@ -51,11 +49,6 @@ GOOD_NAMES = [each for each in NAMES if "\udc80" not in each]
 
 
 @pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> karyo.Predictor:
-    return small_predictor(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
 def cell() -> Karyotype:
     return made_karyotype(doubtful=[3, 7], tray=2, name="cell 7")
 
@@ -67,8 +60,8 @@ def pictures() -> list[np.ndarray]:
 
 
 @pytest.fixture
-def client(predictor: karyo.Predictor) -> Iterator[FlaskClient]:
-    yield from clients(predictor)
+def client() -> Iterator[FlaskClient]:
+    yield from clients()
 
 
 @pytest.fixture
@@ -178,8 +171,8 @@ def test_an_image_that_cannot_be_read_stops_the_cell(client, decider, pictures):
     assert decider.seen == []
 
 
-def test_the_limits_hold_for_cells(predictor, cell, pictures):
-    for client in clients(predictor, max_images=3, queue=3, max_pixels=10_000, max_upload_mb=1):
+def test_the_limits_hold_for_cells(cell, pictures):
+    for client in clients(max_images=3, queue=3, max_pixels=10_000, max_upload_mb=1):
         decider = decided_by(client, Decider(cell))
         small, large = np.full((50, 50), 200, np.uint8), np.full((100, 100), 200, np.uint8)
         assert post(client, *[file_of(small) for _ in range(3)]).status_code == 200
@@ -191,7 +184,7 @@ def test_the_limits_hold_for_cells(predictor, cell, pictures):
         check_error(post(client, file_of(np.full((101, 100), 200, np.uint8))), 422, "unreadable_image")
         assert len(decider.seen) == 1
         assert post(client, *[file_of(large) for _ in range(3)]).status_code == 200
-    for client in clients(predictor, max_pixels=10_000):
+    for client in clients(max_pixels=10_000):
         decider = decided_by(client, Decider(cell))
         assert post(client, *[file_of(large) for _ in range(4)]).status_code == 200
         message = check_error(post(client, *[file_of(large) for _ in range(5)]), 413, "too_large")
@@ -258,8 +251,8 @@ def test_an_annotation_belongs_to_one_spread(client, decider, pictures):
     assert decider.seen[0][2] is None
 
 
-def test_few_cells_at_a_time_the_next_wait_and_the_server_stays_alive(predictor, cell, pictures):
-    for client in clients(predictor, threads=16):
+def test_few_cells_at_a_time_the_next_wait_and_the_server_stays_alive(cell, pictures):
+    for client in clients(threads=16):
         decider = decided_by(client, Decider(cell))
         decider.open.clear()
         with ThreadPoolExecutor(8) as pool:
@@ -325,8 +318,8 @@ def test_two_cells_at_once_get_their_own_answers(client, pictures):
         assert list(pool.map(ask, [2, 3])) == [("cell 2", 2), ("cell 3", 3)]
 
 
-def test_the_key_is_asked_for(predictor, cell):
-    for client in clients(predictor, api_key=KEY):
+def test_the_key_is_asked_for(cell):
+    for client in clients(api_key=KEY):
         for url in (KARYOTYPE, *RECORDS, ISCN):
             check_error(client.post(url), 401, "unauthorised")
             check_error(client.post(url, json={}, headers={"X-API-Key": "wrong"}), 401, "unauthorised")
@@ -424,8 +417,8 @@ def test_one_chromosome_is_no_spread(client, pictures):
     check_error(post(client, file_of(pictures[0])), 422, "no_cell")
 
 
-def test_images_of_cells_go_through_the_batches_of_all(predictor, pictures):
-    for client in clients(predictor, batch=8):
+def test_images_of_cells_go_through_the_batches_of_all(pictures):
+    for client in clients(batch=8):
         assert post(client, *map(file_of, pictures[:20])).status_code == 200
         text = client.get("/metrics").text
         assert "karyo_batch_images_sum 20.0" in text

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browsing import assert_read_aloud, open_browser
+from browsing import Window, assert_read_aloud, open_browser
 from exported import tiny_model
 from serving import running
 
@@ -43,19 +43,11 @@ def empty() -> File:
     return file_of("empty.png", encoded(np.full((60, 40), 240, np.uint8)))
 
 
-class Tab:
-    """The page in a window of its own, which notes what goes wrong and what it asks for."""
+class Tab(Window):
+    """The page in a window of its own."""
 
-    def __init__(self, browser: Any, url: str, width: int = 1440, dark: bool = False) -> None:
-        scheme = "dark" if dark else "light"
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
-        self.complaints: list[str] = []
-        self.requests: list[Any] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request))
+    def __init__(self, browser: Any, url: str, **settings: Any) -> None:
+        super().__init__(browser, **settings)
         self.page.goto(url)
 
     def add(self, *files: Any, field: str = "#files") -> None:
@@ -70,14 +62,8 @@ class Tab:
     def names(self) -> list[str]:
         return [name.strip() for name in self.page.locator(".card:not([hidden]) .name").all_text_contents()]
 
-    def text(self, where: str) -> str:
-        return str(self.page.locator(where).text_content()).strip()
-
     def focused(self) -> str:
         return str(self.page.evaluate("document.activeElement.id"))
-
-    def overflow(self) -> int:
-        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
     def download(self) -> bytes:
         with self.page.expect_download() as started:

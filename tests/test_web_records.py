@@ -21,23 +21,16 @@ from asking_cells import (
     check_error,
     clients,
     send,
-    small_predictor,
     unpacked,
 )
 from flask.testing import FlaskClient
 from hostile import png_of
 from made_karyotypes import made_karyotype
 
-import karyo
 from karyo.chromosomes import CLASSES
 from karyo.data.layouts import FolderSource
 from karyo.karyotype.cell import Karyotype
 from karyo.karyotype.record import to_record
-
-
-@pytest.fixture(scope="module")
-def predictor(tmp_path_factory: pytest.TempPathFactory) -> karyo.Predictor:
-    return small_predictor(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +45,8 @@ def few() -> Karyotype:
 
 
 @pytest.fixture
-def client(predictor: karyo.Predictor) -> Iterator[FlaskClient]:
-    yield from clients(predictor)
+def client() -> Iterator[FlaskClient]:
+    yield from clients()
 
 
 def _rows(archive: zipfile.ZipFile) -> list[dict[str, str]]:
@@ -228,8 +221,8 @@ def test_two_objects_of_one_name_are_refused(client, cell):
         assert "unique" in check_error(client.post(url, json=record), 422, "invalid_record")
 
 
-def test_pictures_of_a_record_are_bounded_together(predictor, cell):
-    for client in clients(predictor, max_pixels=20_000):
+def test_pictures_of_a_record_are_bounded_together(cell):
+    for client in clients(max_pixels=20_000):
         record = _edited(cell, objects=to_record(cell)["objects"][:4])
         assert client.post(TRAINING, json=record).status_code == 200
         for each in record["objects"]:
@@ -237,8 +230,8 @@ def test_pictures_of_a_record_are_bounded_together(predictor, cell):
         check_error(client.post(TRAINING, json=record), 422, "invalid_record")
 
 
-def test_the_body_of_a_record_is_bounded(predictor):
-    for client in clients(predictor, max_upload_mb=1):
+def test_the_body_of_a_record_is_bounded():
+    for client in clients(max_upload_mb=1):
         for url in RECORDS:
             check_error(send(client, url, b'{"a":"' + b"x" * 2**20 + b'"}'), 413, "too_large")
 

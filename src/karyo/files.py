@@ -1,8 +1,14 @@
-"""Files that are never half-written: written beside their place, then renamed into it; and folders walked with care."""
+"""Files that are never half-written: written beside their place, then renamed into it; and folders walked with care.
 
+Names of files need not be valid UTF-8. Python carries their odd bytes as surrogates, and what lists files gives the
+bytes back: :func:`encode_names`.
+"""
+
+import csv
+import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from karyo.errors import DataError
@@ -39,6 +45,28 @@ def write_beside(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file in one step."""
     write_beside(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+
+def write_names(path: Path, text: str) -> None:
+    """Write a text in which files are named in one step, as :func:`encode_names` gives it.
+
+    Raises:
+        OSError: As :func:`write_beside`.
+    """
+    content = encode_names(text)
+    write_beside(path, lambda beside: beside.write_bytes(content))
+
+
+def encode_names(text: str) -> bytes:
+    """Give a text in which files are named as UTF-8, the odd bytes of names as they are in the file system."""
+    return text.encode("utf-8", errors="surrogateescape")
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Give rows as CSV; the first one is the names of the columns. Lines end alike on every system."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def walk_files(root: Path) -> Iterator[str]:

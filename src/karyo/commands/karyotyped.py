@@ -93,10 +93,14 @@ def print_results(results: Results, written: Sequence[Path], seconds: float) -> 
 
 def describe_score(score: Mapping[str, Any]) -> list[str]:
     """Give the comparison with names as lines of text."""
+    from karyo.evaluation.cells import FEWEST_CELLS
+
     cells = f"{score['cells']:,} cell{'' if score['cells'] == 1 else 's'}"
+    gain = _percent(score["gain"])
+    gain += f" (no interval: fewer than {FEWEST_CELLS} cells)" if score["cells"] < FEWEST_CELLS else ""
     shares = ", ".join(f"{name} {_percent(score[name])}" for name in ("alone", "together"))
     return [
-        f"{score['chromosomes']:,} chromosomes of {cells} have names: right {shares}; gain {_percent(score['gain'])}",
+        f"{score['chromosomes']:,} chromosomes of {cells} have names: right {shares}; gain {gain}",
         f"cells fully right: {score['cells_right']:,} of {score['cells']:,}, {_percent(score['cells_right_share'])}",
     ]
 
@@ -124,12 +128,10 @@ def _score(judged: Sequence["Judged"]) -> dict[str, Any] | None:
 
 def _written(place: Path, text: str) -> Path:
     from karyo.errors import KaryoError
-    from karyo.files import write_beside
+    from karyo.files import write_names
 
-    # File names need not be valid UTF-8; Python carries their odd bytes as surrogates.
-    content = text.encode("utf-8", errors="surrogateescape")
     try:
-        write_beside(place, lambda beside: beside.write_bytes(content))
+        write_names(place, text)
     except OSError as error:
         raise KaryoError(f"{place} cannot be written: {error.strerror or error}") from error
     return place
@@ -199,8 +201,17 @@ def _print_end(aside: "Console", results: Results, written: Sequence[Path], seco
         written = [results.folder.path, *written]
     for place in written:
         _say(aside, f"written: {_printable(place)}")
+    _name_left(aside, [place for each in done for place in results.folder.left_pictures_of(each.cell)])
     if done:
         _say(aside, SCOPE)
+
+
+def _name_left(aside: "Console", left: Sequence[Path]) -> None:
+    """Warn of pictures that stand beside newer records."""
+    if not left:
+        return
+    more = f" and {len(left) - 1:,} more" if len(left) > 1 else ""
+    _say(aside, f"not drawn anew: {_printable(left[0])}{more}, of an earlier run; the record may say something else")
 
 
 def _percent(measure: Mapping[str, float | None]) -> str:

@@ -120,17 +120,15 @@ def _predicted(predictor: "Predictor", paths: Sequence[str], journal: "Journal |
 
 def _write(out: Path, text: str) -> None:
     from karyo.errors import KaryoError
-    from karyo.files import write_beside
+    from karyo.files import encode_names, write_names
 
-    # File names need not be valid UTF-8; Python carries their odd bytes as surrogates.
-    content = text.encode("utf-8", errors="surrogateescape")
     try:
         if out == _SCREEN:
-            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.write(encode_names(text))
             sys.stdout.buffer.flush()
         else:
             # Through a link: what it points to is replaced, and the link stays.
-            write_beside(out.resolve(), lambda beside: beside.write_bytes(content))
+            write_names(out.resolve(), text)
     except OSError as error:
         raise KaryoError(f"{out} cannot be written: {error.strerror or error}") from error
 

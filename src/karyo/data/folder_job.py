@@ -90,8 +90,8 @@ def count_totals(folder: OutputFolder, tasks: Sequence[Task], resumed: int, othe
     return Totals(len(tasks), resumed, files, dict(problems.most_common()), dict(counts))
 
 
-def write_index(folder: OutputFolder, tasks: Sequence[Task], columns: Sequence[str], name: str = "index.csv") -> None:
-    """Write the rows of all finished tasks, in the tasks' order, as a UTF-8 CSV file with a header.
+def write_index(folder: OutputFolder, tasks: Sequence[Task], columns: Sequence[str]) -> None:
+    """Write the rows of all finished tasks, in the tasks' order, as ``index.csv``, UTF-8 with a header.
 
     Raises:
         SettingsError: If it cannot be written.
@@ -104,19 +104,16 @@ def write_index(folder: OutputFolder, tasks: Sequence[Task], columns: Sequence[s
             for _, outcome in folder.outcomes(tasks):
                 writer.writerows(outcome.rows)
 
-    _write(folder.path / name, fill)
+    _write(folder.path / "index.csv", fill)
 
 
-def write_problems(
-    folder: OutputFolder, tasks: Sequence[Task], others: Sequence[Problem] = (), name: str = "problems.csv"
-) -> None:
-    """Write all problems, one a line, as a UTF-8 CSV file: place, reason, left out or flagged, detail.
+def write_problems(folder: OutputFolder, tasks: Sequence[Task], others: Sequence[Problem] = ()) -> None:
+    """Write all problems, one a line, as ``problems.csv``, UTF-8: place, reason, left out or flagged, detail.
 
     Args:
         folder: The folder.
         tasks: All tasks; their problems come in this order.
         others: Problems of no task; they come first.
-        name: The file's name.
 
     Raises:
         SettingsError: If it cannot be written.
@@ -130,7 +127,7 @@ def write_problems(
             for _, outcome in folder.outcomes(tasks):
                 writer.writerows(_problem_row(problem) for problem in outcome.problems)
 
-    _write(folder.path / name, fill)
+    _write(folder.path / "problems.csv", fill)
 
 
 def _problem_row(problem: Problem) -> tuple[str, str, str, str]:

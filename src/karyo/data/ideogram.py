@@ -18,9 +18,6 @@ from karyo.errors import SettingsError
 RESOLUTIONS: tuple[int, ...] = (550, 850)
 """Bands per haploid set of the two tables."""
 
-STAINS: frozenset[str] = frozenset({"gneg", "gpos", "gvar", "acen", "stalk"})
-"""What a band can be: light, dark, variable heterochromatin, centromere, stalk of a satellite."""
-
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -31,7 +28,8 @@ class Band:
         name: Band number within the arm, such as ``"36.3"``.
         start: Where it begins, ISCN units from the tip of the short arm.
         stop: Where it ends, ISCN units; larger than ``start``.
-        stain: One of :data:`STAINS`.
+        stain: ``gneg`` (light), ``gpos`` (dark), ``gvar`` (variable heterochromatin), ``acen`` (centromere) or
+            ``stalk`` (of a satellite).
         density: Darkness of a ``gpos`` band, 25, 50, 75 or 100; 0 for every other stain.
     """
 

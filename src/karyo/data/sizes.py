@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from karyo.data.records import Record
 from karyo.data.sources import Source
 from karyo.errors import DataError
-from karyo.imaging.size import measure_size
+from karyo.imaging.size import size_logarithms
 from karyo.inference.sizes import MEASURES, SizeNorms, fit_sizes
 from karyo.progress import progress_bar
 
@@ -32,12 +33,8 @@ def measure_sizes(source: Source, records: Sequence[Record], polarity: str = "au
     rows = np.full((len(records), len(MEASURES)), np.nan)
 
     def one(row: int) -> None:
-        try:
-            size = measure_size(source.read(records[row]), polarity)
-        except DataError:
-            return
-        if size is not None:
-            rows[row] = size.logarithms
+        with suppress(DataError):
+            rows[row] = size_logarithms(source.read(records[row]), polarity)
 
     with (
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads,

@@ -5,7 +5,6 @@ The unit is the cell: accuracies, pairs and gains have intervals from resampling
 independent ones and has Wilson's interval, which stays honest where none or all of a few cells are right.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from karyo.chromosomes import CLASSES
 from karyo.evaluation.bootstrap import bootstrap_intervals
 from karyo.evaluation.deciding import DecidedCells
-from karyo.evaluation.measure import Estimate
+from karyo.evaluation.measure import Estimate, estimate
 from karyo.evaluation.shares import wilson_interval
 
 SINGLE, PLAIN, ASSIGNED = "single", "assigned_without_sizes", "assigned"
@@ -121,10 +120,8 @@ def measure_by_cell(decided: DecidedCells, resamples: int = 1000, seed: int = 0)
     counts = _count(right, labels, cells, len(decided.names))
     clusters = np.arange(len(decided.names), dtype=np.int64)
     intervals = bootstrap_intervals(lambda weights: _shares(weights, counts), clusters, resamples, seed)
-    found = {name: Estimate(_defined(float(values[0]))) for name, values in _shares(_once(counts), counts).items()}
-    for name, interval in intervals.items():
-        if interval is not None:
-            found[name] = Estimate(found[name].value, interval.low, interval.high)
+    shares = _shares(_once(counts), counts)
+    found = {name: estimate(float(values[0]), intervals.get(name)) for name, values in shares.items()}
     whole = {way: _share_of_cells(counts[f"{way} right"] == counts["images"], bool(intervals)) for way in answers}
     scores = {way: CellScores(found[f"{way} right"], found[f"{way} pairs"], whole[way]) for way in answers}
     abnormal = np.array([call.abnormal for call in decided.calls])
@@ -192,8 +189,3 @@ def _per_class(right: Mapping[str, NDArray[np.bool_]], labels: NDArray[np.int64]
         single, assigned = (float(right[way][own].mean()) if own.any() else None for way in (SINGLE, ASSIGNED))
         recalls.append(ClassRecall(name, single, assigned, int(own.sum())))
     return recalls
-
-
-def _defined(value: float) -> float | None:
-    """Give None for NaN, which JSON does not know."""
-    return None if math.isnan(value) else value

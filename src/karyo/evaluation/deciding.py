@@ -1,8 +1,6 @@
 """The cells of a set of predictions, each decided together: what every measure by cell starts from."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from karyo.chromosomes import CLASSES
 from karyo.errors import SettingsError, printable
 from karyo.evaluation.bootstrap import cluster_numbers
 from karyo.evaluation.predictions import Predictions
-from karyo.files import write_beside
+from karyo.files import csv_text, write_names
 from karyo.inference.prediction import calibrated
 from karyo.inference.sizes import SizeNorms
 from karyo.karyotype.cell import MOST_OBJECTS, Call
@@ -67,8 +65,9 @@ class DecidedCells:
         Raises:
             OSError: If they cannot be written.
         """
-        _write_csv(directory / "cells.csv", CELL_COLUMNS, map(self._cell_row, range(len(self.names))))
-        _write_csv(directory / "assigned.csv", IMAGE_COLUMNS, map(self._image_row, range(len(self.cells))))
+        cells, images = map(self._cell_row, range(len(self.names))), map(self._image_row, range(len(self.cells)))
+        write_names(directory / "cells.csv", csv_text([CELL_COLUMNS, *cells]))
+        write_names(directory / "assigned.csv", csv_text([IMAGE_COLUMNS, *images]))
 
     def _cell_row(self, number: int) -> list[object]:
         own, call = self.cells == number, self.calls[number]
@@ -168,13 +167,3 @@ def _of_place(decision: Decision) -> NDArray[np.float64]:
     """Give the probability of where each object is, float64 (N,), 0..1."""
     placed = decision.classes[np.arange(len(decision.labels)), decision.labels]
     return np.where(decision.labels < 0, np.maximum(1 - decision.classes.sum(axis=1), 0), placed)
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    # File names need not be valid UTF-8; Python carries their odd bytes as surrogates.
-    content = text.getvalue().encode("utf-8", errors="surrogateescape")
-    write_beside(path, lambda beside: beside.write_bytes(content))

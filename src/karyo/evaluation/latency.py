@@ -8,16 +8,17 @@ from karyo.models.network import ChromosomeNetwork
 
 _WARM_UP = 2
 _FEWEST, _MOST = 3, 30
+_PATIENCE = 0.5
+"""Seconds after which no further image is sent, once there were the fewest."""
 
 
 @torch.inference_mode()
-def measure_latency(network: ChromosomeNetwork, device: torch.device, patience: float = 0.5) -> float:
+def measure_latency(network: ChromosomeNetwork, device: torch.device) -> float:
     """Measure the time of one image through a network, without reading and preparing it.
 
     Args:
         network: The network; it is moved to ``device`` and left in evaluation mode.
         device: Where to compute.
-        patience: Seconds after which no further image is sent, once there were three; at most 30 are.
 
     Returns:
         The least in milliseconds: whatever else a machine does can only add to it.
@@ -29,7 +30,7 @@ def measure_latency(network: ChromosomeNetwork, device: torch.device, patience: 
     for _ in range(_WARM_UP):
         network(image)
     began = time.perf_counter()
-    while len(times) < _FEWEST or (len(times) < _MOST and time.perf_counter() - began < patience):
+    while len(times) < _FEWEST or (len(times) < _MOST and time.perf_counter() - began < _PATIENCE):
         start = time.perf_counter()
         network(image)
         if device.type == "cuda":

@@ -110,6 +110,13 @@ class Measures:
         }
 
 
+def estimate(value: float, interval: Interval | None) -> Estimate:
+    """Join a value, NaN where it is not defined, and its interval, None where there is none."""
+    if interval is None:
+        return Estimate(_defined(value))
+    return Estimate(_defined(value), interval.low, interval.high)
+
+
 def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> Measures:
     """Measure predictions, with 95 % intervals from a bootstrap over cells.
 
@@ -131,7 +138,7 @@ def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> M
     )
     values = _measures(labels, probabilities, None)
     return Measures(
-        **{name: _estimate(float(values[name]), intervals.get(name)) for name in MEASURES},
+        **{name: estimate(float(values[name]), intervals.get(name)) for name in MEASURES},
         per_class=_per_class(labels, probabilities),
         confusion=metrics.confusion_matrix(labels, probabilities).astype(np.int64),
         n_images=len(predictions),
@@ -163,13 +170,6 @@ def _per_class(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) ->
         ClassScore(name, _defined(precision[i]), _defined(recall[i]), _defined(f1[i]), round(support[i]))
         for i, name in enumerate(CLASSES)
     ]
-
-
-def _estimate(value: float, interval: Interval | None) -> Estimate:
-    """Join a value and its interval."""
-    if interval is None:
-        return Estimate(_defined(value))
-    return Estimate(_defined(value), interval.low, interval.high)
 
 
 def _defined(value: float) -> float | None:

@@ -20,13 +20,14 @@ from karyo.data.sizes import measure_sizes
 from karyo.data.synthetic import HOMOLOGS, CellSettings, derive_seed, draw_cell
 from karyo.errors import DataError, SettingsError, printable
 from karyo.evaluation.calibration import fit_temperature
+from karyo.evaluation.deciding import log_probabilities
 from karyo.evaluation.planting import AUTOSOMES, KnownCell, Pool, Y
 from karyo.evaluation.predictions import Predictions
-from karyo.imaging.size import measure_size
+from karyo.imaging.size import size_logarithms
 from karyo.inference.many import Unreadable, predict_many
 from karyo.inference.prediction import calibrated
 from karyo.inference.predictor import Predictor
-from karyo.inference.sizes import MEASURES, SizeNorms, fit_sizes
+from karyo.inference.sizes import SizeNorms, fit_sizes
 
 FEWEST_ROWS = 23
 """A cell of which fewer chromosomes are known is left out."""
@@ -38,7 +39,6 @@ FIRST_DRAWN = 1_000_000
 """Number of the first drawn cell: no model was trained on it with ``data=synthetic``, whose cells count from 0."""
 
 _STAYING = 7
-_TINY = 1e-12
 
 
 def join_predictions(parts: Sequence[Predictions]) -> Predictions:
@@ -162,6 +162,7 @@ def draw_pool(
     settings = settings or CellSettings()
     all_drawn = CellSettings(settings.hardness, settings.polarity, "mixed", settings.scale, _EVERYTHING)
     norms = predictor.passport.sizes
+    polarity = "auto" if settings.polarity == "mixed" else settings.polarity
     labels: list[int] = []
     probabilities, sizes, known = [], [], []
     for number in range(cells):
@@ -170,7 +171,7 @@ def draw_pool(
         start = len(labels)
         labels += [each.label for each in drawn]
         probabilities += _classified(predictor, [each.image for each in drawn])
-        sizes += [_size(each.image, settings.polarity) for each in drawn]
+        sizes += [size_logarithms(each.image, polarity) for each in drawn]
         male, members = bool(number // cells_per_case % 2), [(each.label, each.homolog) for each in drawn]
         case = f"case-{number // cells_per_case:03d}"
         known.append(_drawn_cell(f"cell-{number:04d}", case, male, members, start, settings.lost, own_seed, norms))
@@ -210,15 +211,9 @@ def _classified(predictor: Predictor, images: Sequence[NDArray[np.uint8]]) -> li
     return answers
 
 
-def _size(image: NDArray[np.uint8], polarity: str) -> NDArray[np.float64]:
-    """Measure a chromosome; NaN where nothing stands out."""
-    size = measure_size(image, "auto" if polarity == "mixed" else polarity)
-    return np.full(len(MEASURES), np.nan) if size is None else size.logarithms
-
-
 def _calibrated(predictions: Predictions, of_case: NDArray[np.str_]) -> NDArray[np.float64]:
     """Calibrate each case's probabilities by the temperature that fits the other cases, (N, 24)."""
-    logits = np.log(np.maximum(predictions.probabilities, _TINY)).astype(np.float32)
+    logits = log_probabilities(predictions)
     result = predictions.probabilities.copy()
     for case in np.unique(of_case):
         own = of_case == case

@@ -1,7 +1,6 @@
 """What a classifier said about each image, beside what is true: the one input of every measure and figure."""
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from karyo.chromosomes import CLASSES, parse_label
 from karyo.errors import DataError
-from karyo.files import write_beside
+from karyo.files import csv_text, write_names
 
 PROBABILITY_COLUMNS: tuple[str, ...] = tuple(f"p_{name}" for name in CLASSES)
 """Names of the 24 probability columns of ``predictions.csv``: ``p_1`` .. ``p_22``, ``p_X``, ``p_Y``."""
@@ -83,13 +82,7 @@ class Predictions:
         Raises:
             OSError: If it cannot be written.
         """
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(_rows(self))
-        # File names need not be valid UTF-8; Python carries their odd bytes as surrogates.
-        content = text.getvalue().encode("utf-8", errors="surrogateescape")
-        write_beside(Path(path), lambda beside: beside.write_bytes(content))
+        write_names(Path(path), csv_text([COLUMNS, *_rows(self)]))
 
     @classmethod
     def read_csv(cls, path: str | Path) -> Self:

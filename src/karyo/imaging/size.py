@@ -1,6 +1,6 @@
 """How large a chromosome is: its area, its length and its absorbance, in the pixels of the image that it came in."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +52,17 @@ def measure_size(grey: NDArray[np.uint8], polarity: str = "auto") -> Size | None
         return None
     absorbed = dark[mask].astype(np.float64) - background_level(dark)
     return Size(float(np.count_nonzero(mask)), axis.length, float(absorbed.sum()))
+
+
+def size_logarithms(grey: NDArray[np.uint8], polarity: str = "auto") -> NDArray[np.float64]:
+    """Measure the object of an image, as a row of a table.
+
+    Args:
+        grey: Array (H, W), uint8, as stored.
+        polarity: As in :func:`measure_size`.
+
+    Returns:
+        float64 (3,), :attr:`Size.logarithms`; NaN where nothing stands out from the background.
+    """
+    size = measure_size(grey, polarity)
+    return np.full(len(fields(Size)), np.nan) if size is None else size.logarithms

@@ -1,4 +1,4 @@
-"""Thinning a mask to lines one pixel wide, and where those lines end and branch."""
+"""Thinning a mask to lines one pixel wide."""
 
 import cv2
 import numpy as np
@@ -35,41 +35,6 @@ def thin(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
             idle = idle + 1 if remaining == before else 0
     skeleton[window] = field > 0
     return skeleton
-
-
-def end_points(skeleton: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Find where the lines of a skeleton end.
-
-    Args:
-        skeleton: Array (H, W), bool, from :func:`thin`.
-
-    Returns:
-        Array (H, W), bool: its pixels with exactly one neighbour of eight.
-    """
-    ends: NDArray[np.bool_] = skeleton & (_neighbours(skeleton) == 1)
-    return ends
-
-
-def branch_points(skeleton: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Find where the lines of a skeleton meet.
-
-    Args:
-        skeleton: Array (H, W), bool, from :func:`thin`.
-
-    Returns:
-        Array (H, W), bool: its pixels with three neighbours of eight or more. A meeting may have up to four such
-        pixels side by side; taking them all out leaves the lines apart from each other.
-    """
-    branches: NDArray[np.bool_] = skeleton & (_neighbours(skeleton) >= 3)
-    return branches
-
-
-def _neighbours(skeleton: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Count the eight neighbours of each pixel, uint8 (H, W)."""
-    kernel = np.ones((3, 3), np.float32)
-    kernel[1, 1] = 0
-    counts = cv2.filter2D(skeleton.astype(np.uint8), -1, kernel, borderType=cv2.BORDER_CONSTANT)
-    return counts.astype(np.uint8, copy=False)
 
 
 def _code() -> NDArray[np.float32]:

@@ -1,13 +1,12 @@
 """What was predicted of many images, as rows: for CSV, for JSON lines, and counted."""
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from karyo.chromosomes import CLASSES
+from karyo.files import csv_text
 from karyo.inference.journal import Row
 from karyo.inference.many import Unreadable
 from karyo.inference.prediction import REASONS, Prediction
@@ -49,11 +48,8 @@ def ranked(row: Row) -> list[tuple[str, float]]:
 
 def to_csv(rows: Iterable[Row], probabilities: bool = False) -> str:
     """Give rows as CSV with a line of names, :data:`COLUMNS`."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*COLUMNS, *(f"p_{name}" for name in CLASSES if probabilities)])
-    writer.writerows(_cells(row, probabilities) for row in rows)
-    return text.getvalue()
+    columns = [*COLUMNS, *(f"p_{name}" for name in CLASSES if probabilities)]
+    return csv_text([columns, *(_cells(row, probabilities) for row in rows)])
 
 
 def to_json_lines(rows: Iterable[Row], probabilities: bool = False, top: int = 5) -> str:

@@ -86,9 +86,10 @@ def _expectation(evidence: Evidence, priors: Priors, many: int) -> Expected:
     if count >= many:
         options += [Expected(priors, estimate_loss(count, sets), sets) for sets in (3, 4)]
     shares = {2: 1.0, 3: priors.tetraploid / 2, 4: priors.tetraploid}
-    chosen = max(options, key=lambda each: assign(evidence, each).score + np.log(shares[each.sets]))
+    tried = [(assign(evidence, each), each) for each in options]
+    assignment, chosen = max(tried, key=lambda pair: pair[0].score + np.log(shares[pair[1].sets]))
     # What is no chromosome does not stand in for one that is lost.
-    chromosomes = int(np.count_nonzero(assign(evidence, chosen).labels >= 0))
+    chromosomes = int(np.count_nonzero(assignment.labels >= 0))
     return Expected(priors, estimate_loss(chromosomes, chosen.sets), chosen.sets)
 
 

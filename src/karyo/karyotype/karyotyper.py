@@ -11,7 +11,7 @@ from karyo.chromosomes import CLASSES
 from karyo.data.spreads import Box, Spread
 from karyo.errors import DataError
 from karyo.imaging.segmentation import segment_spread
-from karyo.imaging.size import measure_size
+from karyo.imaging.size import size_logarithms
 from karyo.inference.prediction import Prediction
 from karyo.inference.predictor import Predictor
 from karyo.inference.sizes import MEASURES
@@ -131,10 +131,7 @@ class Karyotyper:
         if self.predictor.passport.sizes is None:
             return None
         polarity = self.predictor.passport.preparation.polarity
-        found = [measure_size(each.grey, polarity) for each in objects]
-        unknown = np.full(len(MEASURES), np.nan)
-        rows = [unknown if size is None else size.logarithms for size in found]
-        return np.array(rows).reshape(-1, len(MEASURES))
+        return np.array([size_logarithms(each.grey, polarity) for each in objects]).reshape(-1, len(MEASURES))
 
     def _place(self, each: CellObject, alone: Prediction, decision: Decision, row: int, pictures: bool) -> Placed:
         label = None if decision.labels[row] < 0 else int(decision.labels[row])
@@ -144,8 +141,8 @@ class Karyotyper:
             # A model that was trained on images as they stand was trained on upright ones, and is asked about such.
             standing = each.edges is None and not preparation.align and not preparation.steps.straightens
             upright = stand_upright(each.grey, label, preparation.polarity, trusted_upright=standing)
-        placed = Placed(each, alone, decision.classes[row], label, doubtful=False, upright=upright)
-        return replace(placed, doubtful=placed.label is None or placed.probability < _SURE)
+        doubtful = label is None or bool(decision.classes[row, label] < _SURE)
+        return Placed(each, alone, decision.classes[row], label, doubtful, upright)
 
 
 def find_objects(name: str, grey: NDArray[np.uint8]) -> tuple[list[CellObject], tuple[str, ...]]:

@@ -59,6 +59,11 @@ class OutcomeFolder:
         """Give the places of a cell's karyograms."""
         return [self.path / f"{cell.name}{PICTURE}.{each}" for each in self.formats]
 
+    def left_pictures_of(self, cell: CellFiles) -> list[Path]:
+        """Give the karyograms of an earlier run that this one does not draw: they may show what is decided no more."""
+        others = [self.path / f"{cell.name}{PICTURE}.{each}" for each in FORMATS if each not in self.formats]
+        return [place for place in others if place.exists()]
+
     def refuse_inputs(self, cells: Sequence[CellFiles]) -> None:
         """Refuse to write over anything that is read.
 

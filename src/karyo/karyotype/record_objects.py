@@ -31,7 +31,6 @@ LABELS = {name: index for index, name in enumerate(CLASSES)}
 
 _RELATIONS = {name: name for name in ("isolated", "touching", "crossing", "given")}
 _REASONS = {name: name for name in REASONS}
-_FLAGS = ("reviewed", "debris", "turned", "doubtful")
 
 ROUNDING = 0.01
 """By how much probabilities that were rounded on their way may miss their sum."""

@@ -1,12 +1,11 @@
 """Cells and cases as rows of a table."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from karyo.chromosomes import CLASSES
+from karyo.files import csv_text
 from karyo.karyotype.batch import Judged
 from karyo.karyotype.case import CaseCall
 from karyo.karyotype.cell import Karyotype
@@ -98,8 +97,4 @@ def case_row(name: str, cells: int, call: CaseCall) -> Row:
 
 def to_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
     """Give rows as CSV with a line of names."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([columns, *([row[name] for name in columns] for row in rows)])

@@ -1,6 +1,5 @@
 """A reviewed cell as training data: a zip file with a folder for each class, which ``data=folders`` reads."""
 
-import csv
 import io
 import re
 import unicodedata
@@ -8,6 +7,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
+from karyo.files import csv_text
 from karyo.imaging.read import IMAGE_EXTENSIONS
 from karyo.karyotype.cell import Karyotype, Placed
 from karyo.web.pictures import encode_png
@@ -115,10 +115,8 @@ def _row(cell: str, placed: Placed, path: str) -> tuple[str, ...]:
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([_harmless(cell) for cell in row] for row in rows)
     # JSON can hold halves of characters, which UTF-8 cannot.
-    return text.getvalue().encode("utf-8", "replace")
+    return csv_text(map(_harmless, row) for row in rows).encode("utf-8", "replace")
 
 
 def _harmless(cell: str) -> str:

@@ -125,11 +125,13 @@ def look_at(dark: NDArray[np.uint8]) -> Scene:
     """
     scale = min(_LARGEST_SIDE / max(dark.shape), 1.0)
     small = _scaled(dark, scale)
-    width = typical_width(without_nuclei(foreground(small)))
+    mask = foreground(small)
+    width = typical_width(without_nuclei(mask))
     if width > _ALREADY_SMALL * _WORKING_WIDTH:
         scale *= _WORKING_WIDTH / width
         small = _scaled(dark, scale)
-    lifted, mask = lift(small), foreground(small)
+        mask = foreground(small)
+    lifted = lift(small)
     clean = without_nuclei(mask)
     width = typical_width(clean)
     nuclei = mask & ~clean
