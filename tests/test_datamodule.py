@@ -259,6 +259,25 @@ def test_sample_grid_shows_originals_over_augmented(channels: int) -> None:
     assert made().sample_grid(5).shape == (16, 80, 3)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_augmentation_moves_the_picture_but_not_the_ruler(channels: int) -> None:
+    preparation = Preparation(32, "ruler", extent=32, crop=False, polarity="dark")
+    turned = Augmentation([{"name": "Rotate", "limit": [90, 90], "p": 1.0}], channels)
+    data = ChromosomeData(Drawn(), preparation, turned, channels=channels)
+    images, _, indices = epoch_of(data, 0)[0]
+    before, after = data.images(indices.tolist()), images.numpy()
+    assert not np.array_equal(before[:, :, :28], after[:, 0, :, :28])
+    assert all(np.array_equal(after[:, 0], other) for other in after.transpose(1, 0, 2, 3))
+    # The bars stand where they stood; only their scale varies, anew in each epoch.
+    heights = after[:, 0, :, 28].sum(axis=1) / 255
+    assert 8 < heights.min() < 16 < heights.max() < 32
+    assert np.array_equal(after[:, 0, 0, 28], np.full(len(after), 255))
+    assert not np.array_equal(after[..., 28:], epoch_of(data, 1)[0][0].numpy()[..., 28:])
+    assert np.array_equal(after, epoch_of(data, 0)[0][0].numpy())
+    validation, _, chosen = next(iter(data.val_dataloader()))
+    assert np.array_equal(validation[:, 0].numpy(), data.images(chosen.tolist()))
+
+
 def test_settings_of_the_data_override_the_preparation() -> None:
     data = ChromosomeData(Drawn(), {"size": 16}, polarity="bright", crop=False)
     assert data.preparation == Preparation(16, polarity="bright", crop=False)

@@ -186,6 +186,7 @@ def test_the_fingerprint_changes_with_every_setting() -> None:
         SyntheticSource(cells=41),
         SyntheticSource(seed=1),
         SyntheticSource(difficulty=0.51),
+        SyntheticSource(difficulty=[0.51, 0.6]),
         SyntheticSource(polarity="dark"),
         SyntheticSource(sex="XX"),
         SyntheticSource(cells_per_case=2),
@@ -357,3 +358,20 @@ def test_the_command_says_what_is_wrong_with_a_complement(tmp_path: Path, option
     with pytest.raises(SettingsError, match=problem):
         CliRunner().invoke(draw_app, ["cells", str(tmp_path / "out"), *options], catch_exceptions=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_range_of_difficulties_gives_each_cell_its_own() -> None:
+    assert SyntheticSource(difficulty=["normal", 0.7]).fingerprint() == SyntheticSource().fingerprint()
+    source, turned = SyntheticSource(cells=30, difficulty=[0, 1]), SyntheticSource(cells=30, difficulty=[1, 0])
+    first = [record for record in source.records if record.label == 0 and record.homolog == "a"]
+    assert all(np.array_equal(source.read(record), turned.read(record)) for record in first[:3])
+    # Neither all as easy as the one end, nor all as hard as the other, nor all alike between them.
+    for level in (0.0, 0.5, 1.0):
+        alike = SyntheticSource(cells=30, difficulty=level)
+        assert not any(np.array_equal(source.read(record), alike.read(record)) for record in first)
+
+
+@pytest.mark.parametrize("difficulty", [[0.1], [0.1, 0.2, 0.3], [0.1, 1.5], [], ["easy", "awful"]])
+def test_ranges_of_difficulty_that_cannot_be_meant(difficulty: list[float | str]) -> None:
+    with pytest.raises(SettingsError, match="difficulty"):
+        SyntheticSource(difficulty=difficulty)

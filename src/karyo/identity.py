@@ -26,6 +26,7 @@ _CIRCUMSTANCES = (
     "data.cache",
     "data.cache_dir",
     "data.num_workers",
+    "by_cell",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.num_nodes",
@@ -33,6 +34,9 @@ _CIRCUMSTANCES = (
     "trainer.log_every_n_steps",
     "trainer.enable_progress_bar",
 )
+_SETTLED_BY_A_LIST = ("data.split_by", "data.fractions", "data.split_seed")
+"""What says nothing where a list fixes the folds."""
+
 _PLACES = ("dirpath", "save_dir", "default_root_dir")
 _DIGITS = 12
 
@@ -50,6 +54,18 @@ def settings_of_config(config: Mapping[str, Any]) -> Settings:
         Its leaves by dotted name, sorted, without the circumstances: places, devices, what is logged and shown.
     """
     return {name: value for name, value in sorted(_leaves(config, "")) if not _is_circumstance(name)}
+
+
+def with_listed_folds(settings: Settings, count: int, digest: str) -> Settings:
+    """Give settings whose folds a list fixes: ``data.folds`` by what it holds, and without what it settles.
+
+    Args:
+        settings: Of :func:`settings_of_config`.
+        count: Number of folds.
+        digest: Of the list, whatever its file is called and wherever it lies.
+    """
+    kept = {name: value for name, value in settings.items() if name not in _SETTLED_BY_A_LIST}
+    return kept | {"data.folds": f"{count} folds, list {digest}"}
 
 
 def run_key(settings: Settings) -> str:

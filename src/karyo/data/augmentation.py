@@ -1,4 +1,4 @@
-"""Random changes of training images, composed of albumentations transforms that a YAML lists by name.
+"""Random changes of training images, composed of albumentations transforms and own warps that a YAML lists by name.
 
 Two traps of albumentations 2.0.8 are taken care of here: it only warns about an argument that it does not know, and
 then ignores it (an error here); and seeding a composition gives every transform the same random stream, so that the
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from karyo.data.warps import WARPS
 from karyo.errors import SettingsError
 
 # It asks a server for updates on import otherwise.
@@ -28,8 +29,9 @@ class Augmentation:
     """A list of transforms, applied to each image of a batch with its own random parameters.
 
     Args:
-        transforms: For each transform a mapping of ``name`` (a class of albumentations) and its arguments; ``OneOf``
-            and other compositions take a list ``transforms`` of such mappings.
+        transforms: For each transform a mapping of ``name`` (a class of albumentations or of
+            :mod:`karyo.data.warps`) and its arguments; ``OneOf`` and other compositions take a list ``transforms`` of
+            such mappings.
         channels: 1 for grey images, 3 to repeat the grey channel first (so that colours can be jittered).
 
     Raises:
@@ -76,7 +78,7 @@ def _built(settings: Mapping[str, Any]) -> Any:
     """Build one transform from its name and arguments."""
     arguments = dict(settings)
     name = arguments.pop("name", None)
-    kind = getattr(albumentations, name, None) if isinstance(name, str) else None
+    kind = WARPS.get(name) or getattr(albumentations, name, None) if isinstance(name, str) else None
     if not isinstance(kind, type) or not issubclass(kind, _TRANSFORMS):
         raise SettingsError(f"augmentation {name!r} is not a transform of albumentations{_suggestion(name)}")
     if "transforms" in arguments:
@@ -90,7 +92,7 @@ def _built(settings: Mapping[str, Any]) -> Any:
 
 
 def _suggestion(name: object) -> str:
-    near = difflib.get_close_matches(str(name), dir(albumentations), n=3)
+    near = difflib.get_close_matches(str(name), [*WARPS, *dir(albumentations)], n=3)
     return f"; near names: {', '.join(near)}" if near else ""
 
 

@@ -17,7 +17,9 @@ from torch.utils.data import DataLoader
 
 from karyo.data.augmentation import Augmentation
 from karyo.data.dataset import Batch, ChromosomeImages, TrainingSampler, whole_batch
+from karyo.data.folds.fold_list import FoldList, read_fold_list
 from karyo.data.leaks import check_leaks
+from karyo.data.limiting import check_cells, limit_training
 from karyo.data.prepared import PreparedImages, prepare_images
 from karyo.data.records import Record
 from karyo.data.sources import Source
@@ -44,7 +46,8 @@ class ChromosomeData(LightningDataModule):
         batch_size: Images per batch (and process).
         seed: Seed of order and augmentation, and of the split unless ``split_seed`` is set.
         split_by: ``case``, ``cell`` or ``image``; None for the strictest that the data know.
-        folds: Number of folds of a cross-validation; None for one split.
+        folds: Number of folds of a cross-validation, or what fixes them: the name of a list that is shipped or the path
+            of a file (:mod:`karyo.data.folds.fold_list`); None for one split.
         fold: Which fold is the test side.
         fractions: Shares of training, validation and test.
         split_seed: Seed of the split alone, to compare runs of several seeds on one split.
@@ -58,6 +61,8 @@ class ChromosomeData(LightningDataModule):
         crop: Whether images are cut down to their object; None to leave the preparation's.
         align: Whether objects are turned upright; None to leave the preparation's.
         root: The folder of images, where a configuration hands it to ``source``; kept for the record only.
+        train_cells: How many cells of the training side to learn from, or below 1 which share of them, drawn by the
+            split's seed; None for all.
 
     Raises:
         SettingsError: If a setting is out of its range.
@@ -71,7 +76,7 @@ class ChromosomeData(LightningDataModule):
         batch_size: int = 16,
         seed: int = 0,
         split_by: str | None = None,
-        folds: int | None = None,
+        folds: int | str | None = None,
         fold: int = 0,
         fractions: Sequence[float] = (0.7, 0.2, 0.1),
         split_seed: int | None = None,
@@ -84,10 +89,15 @@ class ChromosomeData(LightningDataModule):
         crop: bool | None = None,
         align: bool | None = None,
         root: str | Path | None = None,
+        train_cells: float | None = None,
     ) -> None:
         super().__init__()
         _check_counts(batch_size, seed, channels)
         _check_split(split_by, folds, fold, fractions, split_seed)
+        check_cells(train_cells)
+        self._folds = read_fold_list(folds) if isinstance(folds, str) else folds
+        if isinstance(self._folds, FoldList):
+            self._folds.check_fold(fold)
         self.source = source
         self.preparation = _with_overrides(preparation, polarity=polarity, crop=crop, align=align)
         self.augmentation = augmentation
@@ -97,10 +107,11 @@ class ChromosomeData(LightningDataModule):
         self._split_settings: dict[str, Any] = {
             "by": split_by,
             "fractions": tuple(fractions),
-            "folds": folds,
+            "folds": self._folds,
             "fold": fold,
             "seed": seed if split_seed is None else split_seed,
         }
+        self._train_cells = train_cells
         self._reading: dict[str, Any] = {"cache": cache, "cache_dir": cache_dir, "on_bad_image": on_bad_image}
         self._prepared: PreparedImages | None = None
         self._records: list[Record] = []
@@ -122,6 +133,8 @@ class ChromosomeData(LightningDataModule):
             self._labels = np.array([record.label for record in self._records], dtype=np.int64)
         if self._split is None and stage != "predict":
             split = split_records(self._records, **self._split_settings)
+            if self._train_cells is not None:
+                split = limit_training(split, self._records, self._train_cells, self._split_settings["seed"])
             for warning in split.warnings:
                 log.warning(warning)
             check_leaks(split, self._prepared.digests, [self.source.locate(record) for record in self._records])
@@ -222,6 +235,8 @@ class ChromosomeData(LightningDataModule):
         }
         if self._split is None:
             return facts
+        if isinstance(self._folds, FoldList):
+            facts["folds"] = {"name": self._folds.name, "digest": self._folds.digest, "count": len(self._folds.folds)}
         return facts | {
             "split_by": self._split.by,
             "split": self._split.digest(self.records),
@@ -234,7 +249,8 @@ class ChromosomeData(LightningDataModule):
         return self._prepared
 
     def _dataset(self, indices: NDArray[np.int64], augmentation: Augmentation | None) -> ChromosomeImages:
-        return ChromosomeImages(self._images(), self._labels, indices, augmentation, self.channels, self.seed)
+        ruler = self.preparation.ruler
+        return ChromosomeImages(self._images(), self._labels, indices, augmentation, self.channels, self.seed, ruler)
 
     def _loader(self, dataset: ChromosomeImages, **settings: Any) -> DataLoader[Batch]:
         return DataLoader(
@@ -270,7 +286,7 @@ def _check_split(split_by: object, folds: object, fold: object, fractions: objec
     if split_by is not None and not isinstance(split_by, str):
         raise SettingsError(f"data.split_by must be case, cell, image or null, not {split_by!r}")
     for name, value, least in (("folds", folds, 2), ("fold", fold, 0), ("split_seed", split_seed, 0)):
-        if value is not None:
+        if value is not None and not (name == "folds" and isinstance(value, str)):
             _check_whole(f"data.{name}", value, least)
     numbers = isinstance(fractions, Sequence) and not isinstance(fractions, str)
     if not numbers or not all(isinstance(share, (int, float)) for share in fractions):  # type: ignore[attr-defined]

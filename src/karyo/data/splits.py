@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karyo.chromosomes import CLASSES
+from karyo.data.dealing import deal, group_records, indices_of
+from karyo.data.folds.fold_list import FoldList
 from karyo.data.records import Record
 from karyo.errors import DataError, SettingsError
 from karyo.files import write_text
@@ -25,9 +27,6 @@ LEVELS: tuple[str, ...] = ("case", "cell", "image")
 """What may be kept together, the strictest first."""
 
 SIDES: tuple[str, ...] = ("train", "validation", "test")
-
-_TRIALS = 64
-"""Random orders tried when groups are dealt out; the best balanced one wins."""
 
 Indices = NDArray[np.int64]
 
@@ -42,7 +41,7 @@ class Split:
         test: Indices to measure on, once, int64.
         by: ``case``, ``cell`` or ``image``: what lies on one side only.
         seed: Seed that the split was drawn with.
-        folds: Number of folds, None for a single split.
+        folds: Number of folds, or the name of the list that fixes them; None for a single split.
         fold: Which fold is the test side, 0-based.
         warnings: What the user should know about this split, in sentences.
     """
@@ -52,7 +51,7 @@ class Split:
     test: Indices
     by: str
     seed: int = 0
-    folds: int | None = None
+    folds: int | str | None = None
     fold: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -89,8 +88,15 @@ class Split:
         return rows
 
     def to_dict(self, records: Sequence[Record]) -> dict[str, Any]:
-        """Give the split as primitives with paths instead of indices."""
-        head = {"by": self.by, "seed": self.seed, "folds": self.folds, "fold": self.fold}
+        """Give the split as primitives with paths instead of indices.
+
+        ``tested_cases`` lists the test images of each case, for whoever resamples cases; {} where cases are unknown.
+        """
+        cases: dict[str, list[str]] = {}
+        for record in (records[index] for index in self.test.tolist()):
+            if record.case is not None:
+                cases.setdefault(record.case, []).append(record.path)
+        head = {"by": self.by, "seed": self.seed, "folds": self.folds, "fold": self.fold, "tested_cases": cases}
         return head | {side: [records[i].path for i in indices.tolist()] for side, indices in self.sides().items()}
 
     def digest(self, records: Sequence[Record]) -> str:
@@ -114,7 +120,7 @@ def split_records(
     records: Sequence[Record],
     by: str | None = None,
     fractions: Sequence[float] = (0.7, 0.2, 0.1),
-    folds: int | None = None,
+    folds: int | FoldList | None = None,
     fold: int = 0,
     seed: int = 0,
 ) -> Split:
@@ -129,7 +135,8 @@ def split_records(
             (three; as many as there are folds, for two folds four).
         fractions: Shares of training, validation and test; they add up to 1.
         folds: Number of folds of a cross-validation, at least 2: the test sides of all folds are disjoint and cover
-            everything, validation is taken from the rest in its proportion to training. None for a single split.
+            everything, validation is taken from the rest in its proportion to training. A list of folds settles all
+            of it, and neither fractions nor seed count. None for a single split.
         fold: Which fold, 0..folds-1.
         seed: Same seed, same split.
 
@@ -140,24 +147,26 @@ def split_records(
         SettingsError: If a setting is out of range, or the data set does not know ``by``.
         DataError: If there is one class only, fewer images than classes, or a side would be empty.
     """
+    if isinstance(folds, FoldList):
+        return _listed(records, by, folds, fold, seed)
     _check_settings(by, fractions, folds, fold)
     _check_content(records)
     needed = 4 if folds == 2 else max(3, folds or 0)
     by = _chosen_level(records, by, needed)
-    groups = _groups(records, by)
+    groups = group_records(records, by)
     if len(groups) < needed:
         purpose = f"{folds} folds" if folds else "three sides (training, validation, test)"
         raise DataError(f"{len(groups)} {by}s cannot be divided into {purpose}; at least {needed} are needed")
     random = np.random.default_rng([seed % 2**63, LEVELS.index(by)])
     if folds is None:
-        sides = _deal(groups, fractions, random, by)
+        sides = deal(groups, fractions, random, by)
     else:
-        parts = _deal(groups, [1 / folds] * folds, random, by)
+        parts = deal(groups, [1 / folds] * folds, random, by)
         rest = [group for part in parts[:fold] + parts[fold + 1 :] for group in part]
         share = fractions[0] + fractions[1]
-        sides = _deal(rest, [fractions[0] / share, fractions[1] / share], random, by)
+        sides = deal(rest, [fractions[0] / share, fractions[1] / share], random, by)
         sides.append(parts[fold])
-    train, validation, test = (_indices(side) for side in sides)
+    train, validation, test = (indices_of(side) for side in sides)
     for name, indices in zip(SIDES, (train, validation, test), strict=True):
         if not len(indices):
             raise DataError(
@@ -166,85 +175,29 @@ def split_records(
     return Split(train, validation, test, by, seed, folds, fold, _warnings(records, by, train))
 
 
+def _listed(records: Sequence[Record], by: str | None, folds: FoldList, fold: int, seed: int) -> Split:
+    """Divide as a list of folds says."""
+    if by not in (None, folds.by):
+        raise SettingsError(
+            f"data.split_by={by} does not go with data.folds={folds.name}, which keeps each {folds.by} together; leave "
+            "data.split_by=null, or take data.folds=null"
+        )
+    _check_content(records)
+    sides, found = folds.sides(records, fold)
+    warnings = (*found, *_warnings(records, folds.by, sides["train"]))
+    return Split(sides["train"], sides["validation"], sides["test"], folds.by, seed, folds.name, fold, warnings)
+
+
 def known_levels(records: Sequence[Record]) -> list[str]:
     """List the levels that every record knows, the strictest first; ``image`` is always known."""
     named = [level for level in LEVELS[:2] if all(getattr(record, level) is not None for record in records)]
     return [*named, "image"]
 
 
-@dataclass(frozen=True)
-class _Group:
-    """Records that stay together: their indices and how many there are of each class, (24,)."""
-
-    indices: list[int]
-    histogram: Indices
-
-
-def _groups(records: Sequence[Record], by: str) -> list[_Group]:
-    members: dict[Any, list[int]] = {}
-    for index, record in enumerate(records):
-        key = (index,) if by == "image" else (record.case,) if by == "case" else (record.case, record.cell)
-        members.setdefault(key, []).append(index)
-    labels = np.array([record.label for record in records])
-    return [_Group(rows, np.bincount(labels[rows], minlength=len(CLASSES))) for rows in members.values()]
-
-
-def _deal(groups: list[_Group], shares: Sequence[float], random: np.random.Generator, by: str) -> list[list[_Group]]:
-    """Deal groups out to parts of the given shares: stratified where a group is one image, else balanced by size."""
-    return _deal_images(groups, shares, random) if by == "image" else _deal_groups(groups, shares, random)
-
-
-def _deal_images(images: list[_Group], shares: Sequence[float], random: np.random.Generator) -> list[list[_Group]]:
-    """Deal the images of each class, shuffled, always to the part that lags most behind its share.
-
-    What a part lags behind is carried from class to class, so that each class is within one image of its share and so
-    is the whole. The largest part gets the first image of each class: none is unknown to the training side.
-    """
-    parts: list[list[_Group]] = [[] for _ in shares]
-    lag = np.zeros(len(shares))
-    order = random.permutation(len(images))
-    classes = np.array([int(image.histogram.argmax()) for image in images])[order]
-    even = max(shares) - min(shares) < 1e-9
-    for label in np.unique(classes):
-        for rank, index in enumerate(order[classes == label]):
-            lag += shares
-            part = int(np.argmax(shares if rank == 0 and not even else lag))
-            lag[part] -= 1
-            parts[part].append(images[index])
-    return parts
-
-
-def _deal_groups(groups: list[_Group], shares: Sequence[float], random: np.random.Generator) -> list[list[_Group]]:
-    """Deal groups in the best of several random orders, always to the part that lags most behind its share."""
-    histograms = np.stack([group.histogram for group in groups])
-    sizes, total = histograms.sum(axis=1), histograms.sum()
-    targets = np.asarray(shares) * total
-    best, lowest = np.zeros(len(groups), int), np.inf
-    for _ in range(_TRIALS):
-        assigned = np.zeros(len(groups), int)
-        lag = targets.copy()
-        for rank, index in enumerate(order := random.permutation(len(groups))):
-            empty = np.flatnonzero(lag == targets)
-            # The last groups go to parts that have none yet, however small their share is.
-            candidates = empty if len(empty) >= len(order) - rank else np.arange(len(lag))
-            part = int(candidates[np.argmax(lag[candidates])])
-            assigned[index] = part
-            lag[part] -= sizes[index]
-        absent = sum(int((histograms[assigned == part].sum(axis=0) == 0).sum()) for part in range(len(shares)))
-        cost = float(np.abs(lag).sum() / total) + 0.02 * absent
-        if cost < lowest:
-            best, lowest = assigned, cost
-    return [[groups[index] for index in np.flatnonzero(best == part)] for part in range(len(shares))]
-
-
-def _indices(side: list[_Group]) -> Indices:
-    return np.sort(np.array([index for group in side for index in group.indices], dtype=np.int64))
-
-
 def _chosen_level(records: Sequence[Record], by: str | None, needed: int) -> str:
     known = known_levels(records)
     if by is None:
-        return next(level for level in known if level == "image" or len(_groups(records, level)) >= needed)
+        return next(level for level in known if level == "image" or len(group_records(records, level)) >= needed)
     if by not in known:
         raise SettingsError(f"data.split_by={by} is not possible: this data set knows only {', '.join(known)}")
     return by

@@ -1,6 +1,6 @@
 """The Lightning module: how a network is trained. It knows nothing of files and of configurations."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +12,8 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from karyo.errors import SettingsError
+from karyo.models.averaging import averaged_network, from_checkpoint, to_checkpoint
+from karyo.models.mixup import Mix, draw_mix
 from karyo.models.network import ChromosomeNetwork
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -30,6 +32,10 @@ class Classifier(pl.LightningModule):
         monitor: The logged value that a schedule such as ReduceLROnPlateau watches.
         label_smoothing: Share of the probability spread evenly over all classes, 0..1.
         auxiliary_weight: Weight of the auxiliary loss; 0.4 as in Szegedy et al. 2015.
+        mixup: Both parameters of mixup's beta distribution; 0 for no mixup. Half of the batches are mixed; their
+            accuracy is how often the larger part of an image is recognised.
+        average: Decay of the moving average of the weights, which is what is validated and kept; None for none.
+        decay_norms: Whether weight decay pulls at biases and the weights of normalisations too.
         channels_last: Whether to keep images and filters in the memory format that convolutions are fastest in.
         seed: Start of the random numbers of every epoch, so that a resumed run draws what an unbroken one would.
         provenance: Primitives to keep in every checkpoint (preparation, classes and the like).
@@ -44,6 +50,9 @@ class Classifier(pl.LightningModule):
         monitor: str = "validation/loss",
         label_smoothing: float = 0.0,
         auxiliary_weight: float = 0.4,
+        mixup: float = 0.0,
+        average: float | None = None,
+        decay_norms: bool = True,
         channels_last: bool = True,
         seed: int = 0,
         provenance: Mapping[str, Any] | None = None,
@@ -51,12 +60,15 @@ class Classifier(pl.LightningModule):
         super().__init__()
         self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.network = network.to(memory_format=self._memory_format)
+        self.averaged = None if average is None else averaged_network(self.network, average)
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
         self._interval = interval
         self._monitor = monitor
         self._auxiliary_weight = auxiliary_weight
+        self._mixup = mixup
+        self._decay_norms = decay_norms
         self._seed = seed
         self._provenance = dict(provenance or {})
         classes = network.spec.n_classes
@@ -73,8 +85,9 @@ class Classifier(pl.LightningModule):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images ``(B, C, H, W)``, uint8, to logits ``(B, n_classes)``."""
-        logits: Tensor = self.network(images.contiguous(memory_format=self._memory_format))
+        """Map images ``(B, C, H, W)``, uint8, to logits ``(B, n_classes)``, by the averaged weights if there are."""
+        network = self.network if self.averaged is None else self.averaged
+        logits: Tensor = network(images.contiguous(memory_format=self._memory_format))
         return logits
 
     def on_train_epoch_start(self) -> None:
@@ -84,12 +97,26 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Compute the loss of one batch."""
         images, labels, _ = batch
+        # By the batch's place, not by what was drawn before it: a resumed run mixes as an unbroken one.
+        place = (self._seed, self.current_epoch, batch_index, self.global_rank)
+        mix = draw_mix(self._mixup, len(labels), place)
+        if mix is not None:
+            images = mix.images(images)
         logits, auxiliary = self.network.forward_training(images.contiguous(memory_format=self._memory_format))
-        loss: Tensor = self.loss(logits, labels)
+        loss = self._loss(logits, labels, mix)
         self._measure("train", batch_index, loss, logits, labels)
         if auxiliary is not None:
-            loss = loss + self._auxiliary_weight * self.loss(auxiliary, labels)
+            loss = loss + self._auxiliary_weight * self._loss(auxiliary, labels, mix)
         return loss
+
+    def _loss(self, logits: Tensor, labels: Tensor, mix: Mix | None) -> Tensor:
+        loss: Tensor = self.loss(logits, labels) if mix is None else mix.loss(self.loss, logits, labels)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Take the average further after each step of the optimizer, of which several batches may make one."""
+        if self.averaged is not None and self.global_step > int(self.averaged.n_averaged):
+            self.averaged.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Measure one batch of the validation side."""
@@ -120,7 +147,7 @@ class Classifier(pl.LightningModule):
             raise SettingsError(f"the optimizer or its schedule refuses its settings: {error}.") from error
 
     def _configure(self) -> OptimizerLRScheduler:
-        optimizer = self._make_optimizer(self.parameters())
+        optimizer = self._make_optimizer(self._parameter_groups())
         if self._make_scheduler is None:
             return optimizer
         horizon = {"total_steps": int(self.trainer.estimated_stepping_batches)} if self._interval == "step" else {}
@@ -130,6 +157,21 @@ class Classifier(pl.LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": self._interval, "monitor": self._monitor},
         }
 
+    def _parameter_groups(self) -> Iterable[nn.Parameter | dict[str, Any]]:
+        if self._decay_norms:
+            return self.network.parameters()
+        # Biases and what normalisations scale and shift by are vectors; all else has more dimensions.
+        wide = [parameter for parameter in self.network.parameters() if parameter.ndim > 1]
+        narrow = [parameter for parameter in self.network.parameters() if parameter.ndim <= 1]
+        return [{"params": wide}, {"params": narrow, "weight_decay": 0.0}]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Undo what :meth:`on_save_checkpoint` did to the weights."""
+        if self.averaged is not None:
+            checkpoint["state_dict"] = from_checkpoint(checkpoint["state_dict"])
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what is needed to build the network again: primitives only."""
+        """Give the network its averaged weights, and add what is needed to build it again: primitives only."""
+        if self.averaged is not None:
+            checkpoint["state_dict"] = to_checkpoint(checkpoint["state_dict"], whole="optimizer_states" in checkpoint)
         checkpoint["karyo"] = {"network": self.network.spec.to_dict(), **self._provenance}

@@ -20,6 +20,9 @@ CLASSIFIER_NAMES = (
 )
 """Beginnings of the names that the libraries give to a network's classifiers."""
 
+BEST = "checkpoints/best.ckpt"
+"""The checkpoint in a run's directory that its weights are taken from."""
+
 StateDict = dict[str, Tensor]
 
 _WRAPPERS = ("module.", "_orig_mod.")  # of data-parallel training and of torch.compile
@@ -36,7 +39,7 @@ def load_weights(
         network: The network to fill, in place.
         spec: What it was built from.
         pretrained: Whether to download the library's ImageNet weights.
-        file: A local file with weights.
+        file: A local file with weights, or the directory of a run.
 
     Returns:
         The state of a whole karyo network when the file was a karyo checkpoint, which only the whole network can
@@ -96,7 +99,7 @@ def read_state(path: Path) -> StateDict:
     """Read tensors from a safetensors file, a torch state dict or a Lightning checkpoint; nothing else is unpickled.
 
     Args:
-        path: The file; which of them it is, its content says.
+        path: The file; which of them it is, its content says. Of a run's directory it is the best checkpoint.
 
     Returns:
         Tensors by name, on the CPU, without the prefixes that parallel or compiled training adds to names.
@@ -105,10 +108,12 @@ def read_state(path: Path) -> StateDict:
         SettingsError: If there is no such file.
         DataError: If it is damaged or holds anything but tensors and primitives.
     """
-    if not path.is_file():
-        raise SettingsError(f"weights={path}: there is no such file.")
+    file = weights_file(path)
+    if not file.is_file():
+        wanted = f" and no run with {BEST}" if path.is_dir() else ""
+        raise SettingsError(f"weights={path}: there is no such file{wanted}.")
     try:
-        content = _read(path)
+        content = _read(file)
     except Exception as error:  # damaged pickles raise whatever their bytes happen to say
         raise DataError(
             f"weights={path} cannot be read as safetensors or as a torch state dict; it is damaged, of "
@@ -120,6 +125,29 @@ def read_state(path: Path) -> StateDict:
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise DataError(f"weights={path} holds no state dict: a mapping of names to tensors was expected.")
     return {_plain_name(str(key)): value for key, value in state.items()}
+
+
+def weights_file(path: Path) -> Path:
+    """Give the file that ``weights=`` means: the file itself, or the best checkpoint of a run's directory."""
+    return path / BEST if path.is_dir() else path
+
+
+def checkpoint_facts(path: Path) -> dict[str, Any] | None:
+    """Read what a karyo checkpoint says of the network in it; None of any other file of weights.
+
+    Args:
+        path: As ``weights=`` names it; :func:`read_state` must have read it before.
+
+    Returns:
+        ``preparation`` and the like as training wrote them, and ``pixel_mean`` and ``pixel_std``, both on the scale
+        0..1.
+    """
+    content = _read(weights_file(path))
+    own = content.get("karyo") if isinstance(content, dict) else None
+    if not isinstance(own, dict):
+        return None
+    state = content["state_dict"]
+    return own | {name: float(state[f"network.{name}"]) for name in ("pixel_mean", "pixel_std")}
 
 
 def _read(path: Path) -> Any:

@@ -19,7 +19,9 @@ from rich.table import Table
 
 from karyo.data.datamodule import ChromosomeData
 from karyo.errors import DataError, KaryoError, SettingsError
+from karyo.evaluation.deciding import check_cells
 from karyo.models.classifier import Classifier
+from karyo.reports.runs import SPLIT_NAME
 from karyo.training.build import (
     build_all,
     build_classifier,
@@ -35,8 +37,7 @@ from karyo.training.locations import LAST
 from karyo.training.pruning import PRUNED, Pruning, pruning
 from karyo.training.record import RunRecord
 from karyo.training.samples import show_samples
-
-SPLIT = "split.json"
+from karyo.training.starting import differences_to_weights
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +82,15 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
         trainer = build_trainer(config, loggers, [epochs, *pruning(config, record.directory)])
     preparation = build_preparation(config)
     network = build_network(config, preparation.size, start)
+    if start is None and (difference := differences_to_weights(config, preparation)):
+        log.warning("%s", difference)
     data = build_data(config, preparation)
     data.setup()
+    if config.get("by_cell"):
+        tested = [data.records[position] for position in data.split.test.tolist()]
+        check_cells([record.path for record in tested], [record.cell for record in tested])
     check_same_data(data, record)
-    data.split.save(record.directory / SPLIT, data.records)
+    data.split.save(record.directory / SPLIT_NAME, data.records)
     network.set_pixel_statistics(*pixel_statistics(config, data))
     classifier = build_classifier(config, network, provenance(data))
     record.add(

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from karyo.identity import Settings, run_key, settings_of_config
+from karyo.data.folds.fold_list import read_fold_list
+from karyo.errors import KaryoError
+from karyo.identity import Settings, run_key, settings_of_config, with_listed_folds
 from karyo.models.backbones import LIBRARIES
+from karyo.models.weights import weights_file
 
 # What decides the weights and the figures of a run; reports, commands and pages do not.
 _DECIDING = (
@@ -30,8 +34,12 @@ _DECIDING = (
     "training/fit.py",
     "training/settings.py",
 )
-# Fetching data and filling folders with them decide what lies on the disk, and that has a fingerprint of its own.
-_NOT_DECIDING = ("data/download", "data/cleaning.py", "data/output_folder.py", "data/folder_job.py")
+# Fetching data, filling folders with them and drawing folds decide what lies on the disk, which has a fingerprint or a
+# digest of its own.
+_NOT_DECIDING = (
+    *("data/download", "data/cleaning.py", "data/output_folder.py", "data/folder_job.py"),
+    "data/folds/drawing.py",
+)
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
@@ -76,8 +84,13 @@ def deciding_settings(config: DictConfig) -> Settings:
         resolved = written
     settings = settings_of_config(resolved)
     # A file of weights is what it holds, not what it is called.
-    if isinstance(path := settings.get("weights"), str) and Path(path).is_file():
-        settings["weights"] = _digest(path, Path(path).stat().st_mtime_ns)
+    if isinstance(path := settings.get("weights"), str) and (file := weights_file(Path(path))).is_file():
+        settings["weights"] = _digest(str(file), file.stat().st_mtime_ns)
+    if isinstance(name := settings.get("data.folds"), str):
+        # One that cannot be read stays as it is written: the run will fail and say why.
+        with suppress(KaryoError):
+            folds = read_fold_list(name)
+            settings = with_listed_folds(settings, len(folds.folds), folds.digest)
     return settings
 
 

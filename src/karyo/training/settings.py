@@ -43,7 +43,19 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "channels": (lambda value: value in (1, 3), "1 (grey) or 3"),
     "label_smoothing": (lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1"),
-    "weights": (lambda value: value is None or isinstance(value, str), "the name of a file, or null"),
+    "mixup": (
+        lambda value: value is None or (_is_number(value) and value >= 0),
+        "a number of at least 0, such as 0.2; 0 mixes nothing",
+    ),
+    "average": (
+        lambda value: value is None or (_is_number(value) and 0 < value < 1),
+        "a number between 0 and 1, such as 0.998, or null",
+    ),
+    "decay_norms": (lambda value: value is None or isinstance(value, bool), "true or false"),
+    "weights": (
+        lambda value: value is None or isinstance(value, str),
+        "the name of a file or of a run's directory, or null",
+    ),
     "pretrained": (lambda value: isinstance(value, bool), "true or false"),
     "channels_last": (lambda value: isinstance(value, bool), "true or false"),
     "trainer.max_epochs": (lambda value: value is None or (_is_whole(value) and value > 0), "a whole number above 0"),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from karyo.chromosomes import CLASSES
 from karyo.data.records import Record
 from karyo.data.synthetic.cell import cell_members, cell_sex
 from karyo.data.synthetic.chromosome import draw_chromosome
-from karyo.data.synthetic.style import CellSettings
+from karyo.data.synthetic.style import CellSettings, parse_difficulty
 from karyo.errors import SettingsError
+
+_DIFFICULTY = 7
 
 RENDERER_VERSION = 1
 """Raised whenever the same settings give other pixels, so that caches and fingerprints notice."""
@@ -33,7 +36,7 @@ class SyntheticSource:
         self,
         cells: int = 40,
         seed: int = 0,
-        difficulty: float | str = "normal",
+        difficulty: float | str | Sequence[float | str] = "normal",
         polarity: str = "bright",
         sex: str = "mixed",
         cells_per_case: int | None = None,
@@ -44,7 +47,8 @@ class SyntheticSource:
         Args:
             cells: Number of cells, 1 or more.
             seed: 0 or more; another seed gives other cells.
-            difficulty: 0 (easy) to 1 (hard), or ``"easy"``, ``"normal"``, ``"hard"``.
+            difficulty: 0 (easy) to 1 (hard), or ``"easy"``, ``"normal"``, ``"hard"``; of two, each cell has its own
+                between them.
             polarity: ``"bright"``, ``"dark"`` or ``"mixed"`` background.
             sex: ``"XX"``, ``"XY"`` or ``"mixed"``.
             cells_per_case: How many cells each patient gives, all of one sex; None leaves the cases unknown.
@@ -60,7 +64,8 @@ class SyntheticSource:
         if cells_per_case is not None and cells_per_case < 1:
             raise SettingsError(f"cells_per_case must be 1 or more, or null, not {cells_per_case}")
         self.name = "synthetic"
-        self.settings = CellSettings(difficulty, polarity, sex, scale)
+        self._difficulties = _parse_range(difficulty)
+        self.settings = CellSettings(self._difficulties[0], polarity, sex, scale)
         self.cells, self.seed, self.cells_per_case = cells, seed, cells_per_case
         self.records: Sequence[Record] = [record for cell in range(cells) for record in self._cell_records(cell)]
         self._cell_of_name = {_cell_name(cell): cell for cell in range(cells)}
@@ -82,7 +87,7 @@ class SyntheticSource:
             raise SettingsError(
                 f"{record.path!r} is not one of the {self.cells} drawn cells; take records of this source"
             )
-        return draw_chromosome(record.label, self._cell_seed(cell), record.homolog, self.settings).image
+        return draw_chromosome(record.label, self._cell_seed(cell), record.homolog, self._cell_settings(cell)).image
 
     def locate(self, record: Record) -> str:
         """Give a record's virtual name, for messages."""
@@ -90,11 +95,12 @@ class SyntheticSource:
 
     def fingerprint(self) -> str:
         """Give the SHA-256 of the settings and the renderer's version, in hexadecimal."""
+        lowest, highest = self._difficulties
         identity = {
             "renderer": RENDERER_VERSION,
             "cells": self.cells,
             "seed": self.seed,
-            "difficulty": self.settings.hardness,
+            "difficulty": lowest if lowest == highest else [lowest, highest],
             "polarity": self.settings.polarity,
             "sex": self.settings.sex,
             "scale": self.settings.scale,
@@ -105,6 +111,14 @@ class SyntheticSource:
     def _cell_seed(self, cell: int) -> int:
         """Give the seed of a cell."""
         return derive_seed(self.seed, cell)
+
+    def _cell_settings(self, cell: int) -> CellSettings:
+        """Give what a cell is drawn by: its own difficulty, where they have a range."""
+        lowest, highest = self._difficulties
+        if lowest == highest:
+            return self.settings
+        share = np.random.default_rng([self.seed, cell, _DIFFICULTY]).random()
+        return replace(self.settings, difficulty=lowest + (highest - lowest) * float(share))
 
     def _cell_records(self, cell: int) -> list[Record]:
         """List the records of a cell."""
@@ -135,6 +149,15 @@ def derive_seed(seed: int, index: int) -> int:
         A seed below 2**63, unrelated to its neighbours.
     """
     return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _parse_range(difficulty: float | str | Sequence[float | str]) -> tuple[float, float]:
+    """Read one difficulty, or the least and the greatest, as two numbers."""
+    ends = [difficulty, difficulty] if isinstance(difficulty, str | int | float) else list(difficulty)
+    if len(ends) != 2:
+        raise SettingsError(f"difficulty must be one, or the least and the greatest, not {len(ends)} of them")
+    lowest, highest = sorted(map(parse_difficulty, ends))
+    return lowest, highest
 
 
 def _cell_name(cell: int) -> str:
