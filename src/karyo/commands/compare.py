@@ -20,21 +20,37 @@ def compare(
         Path | None,
         typer.Option(help="Where to write; the sweep's own directory, or ./comparison.", show_default=False),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="The setting, or the name of a run, that the others are changes of.",
+            show_default=False,
+            metavar="LABEL",
+        ),
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Show the page in the browser.")] = False,
 ) -> None:
-    """Compare runs: report.html, leaderboard.csv, leaderboard.md, figures, and the leaderboard on the screen."""
+    """Compare runs: report.html, leaderboard.csv, leaderboard.md, figures, and the leaderboard on the screen.
+
+    Folds of a cross-validation are put together in cross_validation.md and .csv, settings that differ in one thing in
+    ablation.md and .csv.
+    """
     from rich.console import Console
 
     from karyo.errors import KaryoError
+    from karyo.reports.ablation import write_ablation
     from karyo.reports.comparison import compare as compare_runs
+    from karyo.reports.cross_validation import write_cross_validation
     from karyo.reports.leaderboard import Leaderboard
     from karyo.reports.page import write_page
 
     check_runs(paths)
-    comparison = compare_runs(paths)
+    comparison = compare_runs(paths, baseline=baseline)
     out = out or _usual_place(paths)
     try:
         Leaderboard(comparison).write(out)
+        write_cross_validation(comparison, out)
+        write_ablation(comparison, out)
         page = write_page(comparison, out)
     except OSError as error:
         raise KaryoError(f"cannot write to {out}: {error.strerror or error}; choose another --out") from error
@@ -63,6 +79,8 @@ def check_runs(paths: list[Path]) -> None:
 
 def print_comparison(console: "Console", comparison: "Comparison") -> None:
     """Print the leaderboards, what the duels came to, and what failed or was damaged."""
+    from karyo.reports.ablation import ablation_tables
+    from karyo.reports.cross_validation import cross_validation_tables
     from karyo.reports.leaderboard import Leaderboard
 
     for board, table in zip(comparison.boards, Leaderboard(comparison).as_tables(console.width), strict=False):
@@ -70,6 +88,9 @@ def print_comparison(console: "Console", comparison: "Comparison") -> None:
         console.print(table)
         for duel in board.duels:
             console.print(duel.verdict, markup=False, highlight=False)
+    for table in [*cross_validation_tables(comparison, console.width), *ablation_tables(comparison)]:
+        console.print()
+        console.print(table)
     if comparison.failed:
         console.print("\nFailed", style="bold red")
     for run in comparison.failed:

@@ -21,6 +21,8 @@ from karyo.evaluation.measure import Estimate
 from karyo.files import write_beside
 from karyo.reports.comparing.result import STATUSES, Board, Comparison, Contender, Mean
 from karyo.reports.fields import duration, magnitude, megabytes, milliseconds, percent, percent_with_interval
+from karyo.reports.markdown import markdown_lines, markdown_safe
+from karyo.reports.repeating import how_to_repeat
 
 _STATUS_STYLE = {"finished": "green", "failed": "bold red"}
 _CSV_COLUMNS = (
@@ -136,10 +138,10 @@ class Leaderboard:
 
     def as_markdown(self) -> str:
         """Give the leaderboard as Markdown tables, under a heading each if there are several."""
-        tables = [_markdown_table(board) for board in self.boards]
+        tables = [_markdown_table(board) + how_to_repeat(board) for board in self.boards]
         if len(tables) == 1:
             return tables[0]
-        heads = [f"## {_markdown_safe(board.title)}\n\n" for board in self.boards]
+        heads = [f"## {markdown_safe(board.title)}\n\n" for board in self.boards]
         return "\n".join(head + table for head, table in zip(heads, tables, strict=True))
 
     def write(self, directory: str | Path) -> None:
@@ -211,7 +213,7 @@ def _markdown_table(board: Board) -> str:
         ]
         for contender in board.contenders
     ]
-    return "".join("| " + " | ".join(map(_markdown_safe, line)) + " |\n" for line in [header, rule, *rows])
+    return markdown_lines([header, rule, *rows])
 
 
 def _csv_cells(contender: Contender) -> list[str | int | float | None]:
@@ -285,8 +287,3 @@ def _without_unit(cell: str) -> str:
 
 def _folded(cells: Sequence[str]) -> int:
     return min(max(map(cell_len, cells), default=0), _SETTING_WIDTH)
-
-
-def _markdown_safe(cell: str) -> str:
-    """Keep a cell from breaking its table."""
-    return " ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())

@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,15 @@ EPOCHS_NAME = "epochs.csv"
 
 BY_CELL_NAME = "by_cell.json"
 """Name of what an evaluation by cell leaves beside a run's record."""
+
+PREDICTIONS_NAME = "predictions.csv"
+"""Name of a run's answers to its test images."""
+
+ASSIGNED_NAME = "assigned.csv"
+"""Name of what each test image is with its whole cell decided together."""
+
+SPLIT_NAME = "split.json"
+"""Name of which images were on which side."""
 
 SET_ASIDE = "outdated"
 """Directory below a sweep's that keeps runs which no longer count."""
@@ -90,12 +99,12 @@ def read_epochs(directory: Path) -> tuple[tuple[dict[str, float], ...], str]:
     return whole, f"{path} is damaged: {len(rows) - len(whole)} of its {len(rows)} rows are left out."
 
 
-def read_by_cell(directory: Path, finished: str) -> tuple[dict[str, Any], str]:
+def read_by_cell(directory: Path, record: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Read what an evaluation by cell has measured of a run's result.
 
     Args:
         directory: The run's.
-        finished: When the run finished, as its record says: a measurement of an earlier result does not count.
+        record: Content of its ``summary.json``: a measurement of another result than it records does not count.
 
     Returns:
         The measures (``karyo.evaluation.by_cell.ByCell.to_dict``), unchecked, {} where there are none; and a sentence
@@ -111,7 +120,7 @@ def read_by_cell(directory: Path, finished: str) -> tuple[dict[str, Any], str]:
     measures = content.get("by_cell")
     if not isinstance(measures, dict):
         return {}, f"{path} holds no measures by cell; the run is compared without it."
-    if not finished or content.get("finished") != finished:
+    if not any(record.get(name) and content.get(name) == record[name] for name in ("result", "finished")):
         return {}, f"{path} is of an earlier result of the run and does not count; measure by cell again."
     return measures, ""
 

@@ -23,7 +23,7 @@ from karyo.errors import KaryoError
 from karyo.training.locations import SUMMARY, SWEEPS, configuration_folder, is_sweep_name, register_resolvers
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_PLACES = ("data.root", "data.cache_dir", "weights", "resume", "run", "checkpoint")
+_PLACES = ("data.root", "data.cache_dir", "data.folds", "weights", "resume", "run", "checkpoint")
 _PATTERNS = ("data.source.pattern", "data.source.ignore")
 _UNQUOTED = re.compile(r"[A-Za-z0-9/._+@%:-]*")
 

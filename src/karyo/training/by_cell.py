@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from karyo.data.datamodule import ChromosomeData
 from karyo.data.records import Record
 from karyo.data.sizes import learn_sizes, measure_sizes
 from karyo.errors import DataError, KaryoError
+from karyo.evaluation.bootstrap import cluster_numbers
 from karyo.evaluation.by_cell import ByCell, measure_by_cell
 from karyo.evaluation.calibration import fit_temperature
 from karyo.evaluation.deciding import DecidedCells, decide_cells, log_probabilities
@@ -23,10 +25,16 @@ from karyo.evaluation.predict import predict
 from karyo.evaluation.predictions import Predictions
 from karyo.files import write_text
 from karyo.inference.sizes import SizeNorms
+from karyo.karyotype.cell import MOST_OBJECTS
 from karyo.models.checkpoint import TrainedNetwork
 from karyo.reports.runs import BY_CELL_NAME
 from karyo.training.finished import open_as_trained, own_data, side_of_split
 from karyo.training.record import RunRecord
+
+log = logging.getLogger(__name__)
+
+LEAST_CELLS, WHOLE = 5, 40
+"""Without being told, a run is measured by cell where it tests this many cells, most of them of so many images."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,63 @@ class CellsMeasured:
             "cells_of_sizes": None if norms is None else norms.cells,
             "remarks": list(self.remarks),
         }
+
+
+def tests_whole_cells(predictions: Predictions) -> bool:
+    """Tell whether most of at least :data:`LEAST_CELLS` tested cells are whole, so that deciding them says something.
+
+    Args:
+        predictions: Of a test side.
+
+    Returns:
+        False also where the cell of an image is not known, or one has more images than any cell has objects: these are
+        no single cells.
+    """
+    if any(cell is None for cell in predictions.cells):
+        return False
+    counts = np.bincount(cluster_numbers(predictions.cells))
+    whole = int((counts >= WHOLE).sum())
+    return len(counts) >= LEAST_CELLS and whole > len(counts) / 2 and int(counts.max()) <= MOST_OBJECTS
+
+
+def measure_at_the_end(
+    config: DictConfig,
+    directory: Path,
+    checkpoint: Path,
+    trained: TrainedNetwork,
+    data: ChromosomeData,
+    predictions: Predictions,
+    device: torch.device,
+) -> None:
+    """Decide about the cells of a run's test side as soon as it is measured, and keep that with the run.
+
+    Args:
+        config: Of the run: ``by_cell`` true or false, or null for what :func:`tests_whole_cells` says.
+        directory: Of the run.
+        checkpoint: Its best.
+        trained: The same, loaded.
+        data: Its data, set up.
+        predictions: Of its test side.
+        device: Where to compute.
+
+    Raises:
+        KaryoError: If it was asked for and cannot be done; where nobody asked, a warning says so.
+    """
+    wanted = config.get("by_cell")
+    if wanted is False or (wanted is None and not tests_whole_cells(predictions)):
+        return
+    position_of = {record.path: position for position, record in enumerate(data.records)}
+    positions = [position_of[path] for path in predictions.paths]
+    try:
+        learned = learn_from_run(directory, data, trained, device)
+        measured = measure_cells(config, predictions, data, positions, learned)
+    except KaryoError as error:
+        if wanted:
+            raise
+        log.warning("the test side is not measured by cell: %s", error)
+        return
+    for problem in keep_with_run(directory, checkpoint, measured):
+        log.warning(problem)
 
 
 def learn_from_run(directory: Path, data: ChromosomeData, trained: TrainedNetwork, device: torch.device) -> Learned:
@@ -150,10 +215,11 @@ def measure_cells(
 
 
 def keep_with_run(directory: Path, checkpoint: Path, measured: CellsMeasured) -> list[str]:
-    """Write ``by_cell.json`` beside a run's record, for `karyo compare` to read.
+    """Write ``by_cell.json``, ``cells.csv`` and ``assigned.csv`` beside a run's record, for `karyo compare` to read.
 
-    The record's time of finishing stands in it, so that it is not taken for that of another result which the run may
-    have later; and the checkpoint's SHA-256, for whoever wants to be sure.
+    What the record calls its result, and its time of finishing where it has finished, stand in the first, so that it is
+    not taken for that of another result which the run may have later; and the checkpoint's SHA-256, for whoever wants
+    to be sure.
 
     Args:
         directory: The run's directory.
@@ -165,16 +231,18 @@ def keep_with_run(directory: Path, checkpoint: Path, measured: CellsMeasured) ->
     """
     with checkpoint.open("rb") as content:
         fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
-    finished = RunRecord.read(directory).content.get("finished")
+    record = RunRecord.read(directory).content
     kept = {
         "format": 1,
         "karyo": __version__,
-        "finished": finished,
+        "finished": record.get("finished"),
+        "result": record.get("result"),
         "checkpoint": fingerprint,
         "by_cell": measured.to_dict(),
     }
     path = directory / BY_CELL_NAME
     try:
+        measured.decided.write(directory)
         write_text(path, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         return [f"{path} cannot be written ({error.strerror or error}), so karyo compare will not show this result."]

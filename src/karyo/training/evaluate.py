@@ -60,7 +60,7 @@ def evaluate_run(config: DictConfig) -> None:
     level = "cell" if any(predictions.cells) else "image"
     facts = conclude_cells(config, record.directory, checkpoint, cells, part) if cells else {}
     record.finish(time.monotonic() - began, test=measures.to_dict(), split_by=level, **facts)
-    print_result(record, files_of(record, checkpoint), {})
+    print_result(record.content, files_of(record, checkpoint), {})
 
 
 def prepare_cells(

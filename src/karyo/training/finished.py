@@ -12,8 +12,8 @@ from karyo.data.datamodule import ChromosomeData
 from karyo.data.records import Record
 from karyo.errors import DataError, SettingsError
 from karyo.models.checkpoint import TrainedNetwork
+from karyo.reports.runs import SPLIT_NAME
 from karyo.training.build import build
-from karyo.training.fit import SPLIT
 from karyo.training.record import RunRecord
 
 
@@ -107,7 +107,7 @@ def side_of_split(directory: Path, side: str, records: Sequence[Record]) -> list
     Raises:
         DataError: If the run's split is missing or damaged.
     """
-    path = directory / SPLIT
+    path = directory / SPLIT_NAME
     try:
         paths = set(json.loads(path.read_text(encoding="utf-8"))[side])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,9 +1,11 @@
 """The end of a run: the best checkpoint meets the test side once, and what came out is written and shown."""
 
+import hashlib
 import os
 import shlex
 import statistics
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from karyo.reports.gallery import draw_mistakes
 from karyo.reports.outcome import outcome_table, print_pairs
 from karyo.reports.pictures import figure_to_array
 from karyo.reports.reliability import draw_reliability
+from karyo.reports.runs import PREDICTIONS_NAME, read_by_cell
+from karyo.training.by_cell import measure_at_the_end
 from karyo.training.epochs import best_row
 from karyo.training.fit import Fitted
 from karyo.training.locations import SUMMARY
@@ -58,12 +62,15 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
     figures = draw_figures(predictions, measures, fitted.data)
     figures["curves"] = figure_to_array(draw_curves(rows))
     write_results(record.directory, predictions, figures)
+    with (record.directory / PREDICTIONS_NAME).open("rb") as content:
+        result = hashlib.file_digest(content, "sha256").hexdigest()
     best = best_row(rows)
     record.add(
         best_epoch=trained.epoch,
         epochs=len(rows),
         validation={"accuracy": best["validation_accuracy"], "loss": best["validation_loss"]} if best else {},
         test=measures.to_dict(),
+        result=result,
         split_by=fitted.data.split.by,
         part="test",
         unseen=True,
@@ -76,6 +83,8 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
         figures=sorted(f"figures/{name}.png" for name in figures),
     )
     log_results(fitted, config, record, figures)
+    if batch_limit(config) is None:
+        measure_at_the_end(config, record.directory, fitted.best, trained, fitted.data, predictions, device)
 
 
 def measuring_device(wanted: str | None) -> torch.device:
@@ -103,7 +112,7 @@ def draw_figures(predictions: Predictions, measures: Measures, data: ChromosomeD
 
 def write_results(directory: Path, predictions: Predictions, figures: Pictures) -> None:
     """Write ``predictions.csv`` and ``figures/*.png``."""
-    predictions.write_csv(directory / "predictions.csv")
+    predictions.write_csv(directory / PREDICTIONS_NAME)
     for name, picture in figures.items():
         write_png(directory / "figures" / f"{name}.png", picture)
 
@@ -152,14 +161,18 @@ def print_outcome(record: RunRecord) -> None:
     """Show a finished run's result as a table, where its files are, and what to type next."""
     directory = shown(record.directory)
     quoted = shlex.quote(directory)
+    by_cell, _ = read_by_cell(record.directory, record.content)
+    files = {
+        "best checkpoint": f"{directory}/{record.content['checkpoint']}",
+        "figures": f"{directory}/figures/  (confusion, reliability, mistakes, curves, samples)",
+        "each prediction": f"{directory}/{PREDICTIONS_NAME}",
+    }
+    files |= (
+        {"each cell": f"{directory}/cells.csv", "each place in a cell": f"{directory}/assigned.csv"} if by_cell else {}
+    )
     print_result(
-        record,
-        {
-            "best checkpoint": f"{directory}/{record.content['checkpoint']}",
-            "figures": f"{directory}/figures/  (confusion, reliability, mistakes, curves, samples)",
-            "each prediction": f"{directory}/predictions.csv",
-            "everything else": f"{directory}/{SUMMARY}",
-        },
+        {**record.content, "by_cell": by_cell} if by_cell else record.content,
+        files | {"everything else": f"{directory}/{SUMMARY}"},
         {
             "put it into a file": f"karyo export {quoted} -o chromosome.onnx",
             "measure it on your images": f"python src/evaluate.py run={quoted} data=folders data.root=FOLDER",
@@ -169,14 +182,14 @@ def print_outcome(record: RunRecord) -> None:
     )
 
 
-def print_result(record: RunRecord, files: dict[str, str], commands: dict[str, str]) -> None:
+def print_result(summary: Mapping[str, Any], files: dict[str, str], commands: dict[str, str]) -> None:
     """Show the measures as a table, and below it named files and commands."""
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print()
-    console.print(outcome_table(record.content))
-    if (by_cell := by_cell_table(record.content)) is not None:
+    console.print(outcome_table(summary))
+    if (by_cell := by_cell_table(summary)) is not None:
         console.print(by_cell)
-    for remark in remarks_of(record.content):
+    for remark in remarks_of(summary):
         console.print(remark, style="yellow", soft_wrap=True, markup=False, highlight=False)
     print_pairs(console, "Files", files)
     print_pairs(console, "Next", commands)

@@ -123,11 +123,23 @@ def circumstances() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": device,
+        "processor": processor(),
+        "cores": os.cpu_count(),
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "process": os.getpid(),
         "command": sys.argv,
         "git_revision": git_revision(),
     }
+
+
+def processor() -> str | None:
+    """Name the machine's processor, as people know it: what a duration was measured on; None where it is not told."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine() or None
 
 
 def version_of(package: str) -> str | None:

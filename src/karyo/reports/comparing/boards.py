@@ -200,9 +200,18 @@ def _title(group: Sequence[Setting]) -> str:
         return "images unknown"
     level, folds = text_at(run.record, "data", "split_by"), run.settings.get("data.folds")
     images = number_at(run.record, "data", "images")
-    scheme = f"split by {level or 'image'}" + (f", {folds} folds" if folds else _shares(run.settings))
+    scheme = f"split by {level or 'image'}" + (_folds(run, folds) if folds else _shares(run.settings))
     count = "" if images is None else f" · {images:,.0f} images"
     return f"{text_at(run.record, 'data', 'name') or 'unnamed images'} · {scheme}{count}"
+
+
+def _folds(run: RunResult, folds: object) -> str:
+    """Write ``, 5 folds``, and which list fixes them."""
+    if not isinstance(folds, str):
+        return f", {folds} folds"
+    count = number_at(run.record, "data", "folds", "count")
+    name = text_at(run.record, "data", "folds", "name") or folds
+    return f", {'' if count is None else f'{count:.0f} '}folds of {name}"
 
 
 def _shares(settings: Mapping[str, object]) -> str:

@@ -14,9 +14,7 @@ from karyo.evaluation.predictions import Predictions
 from karyo.reports.comparing.result import Board, Contender, Duel, RunResult
 from karyo.reports.comparing.significance import holm, mcnemar
 from karyo.reports.fields import number_at
-
-PREDICTIONS_NAME = "predictions.csv"
-"""Name of a run's answers to its test images."""
+from karyo.reports.runs import PREDICTIONS_NAME
 
 RIVALS = 4
 """Against how many of the next best the best is put."""
@@ -153,7 +151,7 @@ def _duel(
         )
     gaps = pairing.first - pairing.second
     only_first, only_second = int((gaps > 0).sum()), int((gaps < 0).sum())
-    low, high = _interval(gaps, pairing.clusters, seed)
+    low, high = paired_interval(gaps, pairing.clusters, seed)
     return Duel(
         first=first[0].label,
         second=second[0].label,
@@ -204,8 +202,19 @@ def _by_image(sides: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return {path: fmean(values) for path, values in shares.items()}
 
 
-def _interval(gaps: NDArray[np.float64], clusters: NDArray[np.int64], seed: int) -> tuple[float | None, float | None]:
-    """Give the interval of the mean gap from resampling cells; None twice with a single cell."""
+def paired_interval(
+    gaps: NDArray[np.float64], clusters: NDArray[np.int64], seed: int
+) -> tuple[float | None, float | None]:
+    """Give the 95 % interval of a mean gap from resampling cells.
+
+    Args:
+        gaps: float64 (N,), how much more often one was right than the other on each image, -1..1.
+        clusters: int64 (N,), number of each image's cell.
+        seed: Same seed, same interval.
+
+    Returns:
+        Its ends; None twice with a single cell.
+    """
     # A cell is drawn with all its images, so that its sum and its number of images are all that matters.
     sums, counts = np.bincount(clusters, gaps), np.bincount(clusters).astype(np.float64)
 

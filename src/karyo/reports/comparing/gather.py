@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from karyo.identity import run_key, settings_of_config
+from karyo.identity import run_key, settings_of_config, with_listed_folds
 from karyo.reports.comparing.result import STATUSES, RunResult
 from karyo.reports.fields import number_at, text_at, value_at
 from karyo.reports.runs import read_by_cell, read_epochs, read_records
@@ -91,13 +91,13 @@ def _run(record: Mapping[str, Any], problems: list[str]) -> RunResult:
     seconds = number_at(record, "seconds")
     config = value_at(record, "config")
     error = text_at(record, "error").strip().splitlines()
-    by_cell, unusable = read_by_cell(directory, text_at(record, "finished")) if status == "finished" else ({}, "")
+    by_cell, unusable = read_by_cell(directory, record) if status == "finished" else ({}, "")
     run = RunResult(
         record=record,
         directory=directory,
         name=directory.name,
         status=status if status in STATUSES else "unknown",
-        settings=settings_of_config(config) if isinstance(config, Mapping) and config else {},
+        settings=_settings(record, config) if isinstance(config, Mapping) and config else {},
         epochs=epochs,
         error=error[-1].strip() if error else "",
         by_cell=by_cell,
@@ -108,6 +108,15 @@ def _run(record: Mapping[str, Any], problems: list[str]) -> RunResult:
     if status == "finished" and run.validation_accuracy is None:
         problems.append(f"{directory} has finished and records no validation accuracy; it is not ranked.")
     return run
+
+
+def _settings(record: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a run's settings, a list of folds by what it holds: two files of the same folds are the same."""
+    settings = settings_of_config(config)
+    count, digest = number_at(record, "data", "folds", "count"), text_at(record, "data", "folds", "digest")
+    if isinstance(settings.get("data.folds"), str) and count and digest:
+        return with_listed_folds(settings, round(count), digest)
+    return settings
 
 
 def _split(run: RunResult, digests: Mapping[str, set[str]]) -> str:
@@ -124,6 +133,8 @@ def _drawn(run: RunResult) -> str:
         return ""
     seeds = (run.settings.get(name) for name in ("data.split_seed", "data.seed", "seed"))
     seed = next((seed for seed in seeds if seed is not None), None)
+    if isinstance(run.settings.get("data.folds"), str):
+        seed = None  # a list is not drawn
     fold = run.settings.get("data.fold") if run.settings.get("data.folds") else None
     return " ".join(map(str, (fingerprint_of(run), *scheme_of(run), seed, fold)))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from karyo.reports.comparing.crossed import Ablation, CrossValidation
 from karyo.reports.fields import number_at, share_at
 
 STATUSES = ("finished", "running", "interrupted", "pruned", "unknown", "failed")
@@ -194,6 +195,8 @@ class Board:
         names: Names of the settings that differ; model, optimizer and lr first. Where nothing differs, those three.
         contenders: Those that finished by mean validation accuracy, best first; the others after them, failed last.
         duels: The best against each of the next four.
+        crossed: Of each setting with several folds, in the board's order, what these say together.
+        ablation: Its settings as changes of one of them; None where they are no such thing.
     """
 
     title: str
@@ -201,6 +204,8 @@ class Board:
     names: tuple[str, ...]
     contenders: tuple[Contender, ...]
     duels: tuple[Duel, ...] = ()
+    crossed: tuple[CrossValidation, ...] = ()
+    ablation: Ablation | None = None
 
     @property
     def by_cell(self) -> bool:

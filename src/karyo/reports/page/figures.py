@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from karyo.reports.comparison import Board
 from karyo.reports.confusion import draw_confusion
+from karyo.reports.page.class_recalls import draw_class_recalls
 from karyo.reports.page.drawing import Drawing, figure_settings, file_name, save_figure
 from karyo.reports.page.forest import draw_forest
 from karyo.reports.page.grid_curves import MOST_LINES, draw_grid_curves
@@ -116,6 +117,15 @@ def confusion_figures(folder: FigureFolder, prefix: str, board: Board) -> list[D
         return []
     caption = f"Confusion matrix of {best.label}, run {best.best_run.name}: rows true, columns predicted."
     return folder.draw(f"{prefix}confusion", caption, lambda: draw_confusion(confusion), card=True)
+
+
+def recall_figures(folder: FigureFolder, prefix: str, board: Board) -> list[Drawing]:
+    """Draw the recall of each class of the first cross-validated setting."""
+    if not board.crossed:
+        return []
+    first = board.crossed[0]
+    caption = f"Recall of each chromosome over all folds of {first.label}, with 95 % intervals by {first.unit}."
+    return folder.draw(f"{prefix}recall-by-class", caption, lambda: draw_class_recalls(first))
 
 
 def what_is_left_out(folder: FigureFolder, places: Sequence[Place]) -> str:

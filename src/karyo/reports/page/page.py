@@ -16,6 +16,7 @@ from karyo.files import write_text
 from karyo.reports.comparison import Board, Comparison, Contender, Duel, RunResult
 from karyo.reports.fields import duration, number_at, percent
 from karyo.reports.page import figures, words
+from karyo.reports.page.crossed import Tables, tables_of
 from karyo.reports.page.drawing import Drawing
 from karyo.reports.page.figures import FigureFolder
 from karyo.reports.page.forest import p_text
@@ -54,6 +55,8 @@ class Section:
         hardest: The classes that run recognises least.
         is_measured: Whether that run has a confusion matrix.
         left_out: What its figures leave out.
+        tables: Its cross-validation, its changes, and what did its runs.
+        recalls: Figures of recall by class over all folds.
     """
 
     number: int
@@ -74,6 +77,8 @@ class Section:
     hardest: tuple[HardClass, ...]
     is_measured: bool
     left_out: str
+    tables: Tables
+    recalls: list[Drawing]
 
 
 def write_page(comparison: Comparison, directory: Path) -> Path:
@@ -144,6 +149,8 @@ def _section(board: Board, number: int, folder: FigureFolder, several: bool) -> 
         hardest=() if confusion is None else hardest_classes(confusion),
         is_measured=confusion is not None,
         left_out=figures.what_is_left_out(folder, places) if drawn else _NO_FIGURES,
+        tables=tables_of(board),
+        recalls=figures.recall_figures(folder, prefix, board) if drawn else [],
     )
 
 
