@@ -12,12 +12,15 @@ from karyo.commands.crop import crop
 from karyo.commands.download import download
 from karyo.commands.draw import draw_app
 from karyo.commands.export import export
+from karyo.commands.folds import EXAMPLE as FOLDS_EXAMPLE
+from karyo.commands.folds import folds
 from karyo.commands.karyotype import EXAMPLES, karyotype
 from karyo.commands.measure import measure_app
 from karyo.commands.predict import predict
 from karyo.commands.preprocess import preprocess
 from karyo.commands.serve import serve
 from karyo.commands.show import show
+from karyo.commands.suspects import suspects
 from karyo.errors import KaryoError, SettingsError
 
 app = typer.Typer(
@@ -31,8 +34,10 @@ app.command()(download)
 app.command()(crop)
 app.command()(preprocess)
 app.command()(show)
+app.command(epilog=FOLDS_EXAMPLE)(folds)
 app.command()(compare)
 app.command()(best)
+app.command()(suspects)
 app.command()(export)
 app.command()(predict)
 app.command(epilog=EXAMPLES)(karyotype)
@@ -46,6 +51,7 @@ _EXTRAS = {
     # It brings matplotlib too, but what lacks that and not scipy is a report.
     "karyotype": {"scipy"},
     "serve": {"apiflask", "flask", "prometheus_client", "swagger_ui_bundle", "waitress"},
+    "labels": {"cleanlab", "pandas", "sklearn"},
     "train": {
         *("albumentations", "hydra", "jinja2", "joblib", "matplotlib", "omegaconf", "onnx", "onnxscript"),
         *("pytorch_lightning", "safetensors", "tensorboard", "timm", "torch", "torchmetrics", "torchvision"),

@@ -152,14 +152,14 @@ def _draw_pair(figure: Figure, left: float, top: float, pair: Pair) -> None:
     draw_panel(figure, Panel("", pair.after), beside, top, _SIDE, _TALL, scale)
     below = top + _TALL + 0.07
     room = 2 * _SIDE + _GAP
-    write(figure, left, below, _tail(drawable(pair.name), room), _NAME_SIZE, family=FIXED_WIDTH)
+    write(figure, left, below, tail(drawable(pair.name), room), _NAME_SIZE, family=FIXED_WIDTH)
     write(figure, left, below + 0.14, count_objects(pair.objects), _NAME_SIZE + 0.5, color=GREY)
     if pair.flags:
         flags = shorten(", ".join(pair.flags), room, _NAME_SIZE + 0.5)
         write(figure, left, below + 0.28, flags, _NAME_SIZE + 0.5, color=VERMILLION)
 
 
-def _tail(name: str, room: float) -> str:
-    """Give the end of a name where it is wider than a room in inches, in the fixed-width font."""
+def tail(name: str, room: float) -> str:
+    """Give the end of a name where it is wider than a room in inches, in the fixed-width font of captions."""
     count = int(room / (_NAME_SIZE * 0.602 / 72))
     return name if len(name) <= count else "…" + name[1 - count :]
