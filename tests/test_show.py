@@ -293,7 +293,7 @@ def test_mistakes_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for problem, arguments in {
         "there.png does not exist": ("there.png",),
         "names no human chromosome": (image, "--class", "25"),
-        "no preset 'no'; it can be clean": (image, "--preset", "no"),
+        "no preset 'no'; it can be bent, clean": (image, "--preset", "no"),
         "no step 'otso'; did you mean otsu": (image, "--steps", "otso"),
         "polarity must be one of": (image, "--polarity", "grey"),
         "must be named \\*.png": (image, "--out", "a.jpg"),
