@@ -78,7 +78,7 @@ def trained(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run's exported file, with its card beside it."""
     out = tmp_path_factory.mktemp("exported") / "chromosome.onnx"
-    export(trained, out, wanted_error=0.2, licence="for teaching ü")
+    export([trained], out, wanted_error=0.2, licence="for teaching ü")
     return out
 
 
@@ -196,7 +196,7 @@ def test_int8_is_smaller_and_its_own_figures_stand_in_it(
     exported: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "small.onnx"
-    export(trained, out, int8=True, wanted_error=0.2)
+    export([trained], out, int8=True, wanted_error=0.2)
     shown = " ".join(capsys.readouterr().out.split())
     assert "accuracy in float" in shown
     assert "accuracy in int8" in shown
@@ -223,7 +223,7 @@ def backbone_convolutions(run: Path) -> int:
 
 def test_a_program_for_torch(trained: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "chromosome.pt2"
-    export(trained, out)
+    export([trained], out)
     assert "karyo predict" not in capsys.readouterr().out
     extra = {METADATA_KEY: ""}
     network = torch.export.load(out, extra_files=extra).module()
@@ -252,7 +252,7 @@ def test_a_file_that_says_something_else_is_refused_and_leaves_nothing(
     monkeypatch.setattr(exporting, "to_onnx", slightly_wrong)
     out = tmp_path / "out/chromosome.onnx"
     with pytest.raises(DataError, match=r"differ from the checkpoint's by up to .*nothing was written to .*chromosome"):
-        export(trained, out)
+        export([trained], out)
     assert list(out.parent.iterdir()) == []
 
 
@@ -265,7 +265,7 @@ def test_of_a_sweep_the_best_run(trained: Path, tmp_path: Path, capsys: pytest.C
         record["config"]["optimizer"]["weight_decay"] = accuracy
         (copy / "summary.json").write_text(json.dumps(record))
     out = tmp_path / "best.onnx"
-    export(tmp_path / "sweep", out)
+    export([tmp_path / "sweep"], out)
     shown = capsys.readouterr().out
     assert str(tmp_path / "sweep/better") in shown
     assert f"karyo predict {out} images/" in " ".join(shown.split())
@@ -277,7 +277,7 @@ def test_images_that_have_moved(trained: Path, images: Path, tmp_path: Path) -> 
     images.rename(away)
     try:
         with pytest.raises(KaryoError, match="--data-root FOLDER"):
-            export(trained, tmp_path / "a.onnx")
+            export([trained], tmp_path / "a.onnx")
         assert len(open_run(trained, away).records("test")) == len(split_of(trained)["test"])
     finally:
         away.rename(images)
@@ -288,14 +288,14 @@ def test_other_images_than_it_was_trained_on(trained: Path, images: Path, tmp_pa
     other = Path(shutil.copytree(images, tmp_path / "other"))
     write_png(next(other.glob("7/*.png")), np.full((40, 30), 90, np.uint8))
     with pytest.raises(DataError, match=r"not those that .* was trained on"):
-        export(trained, tmp_path / "a.onnx", data_root=other)
+        export([trained], tmp_path / "a.onnx", data_root=other)
 
 
 def test_a_checkpoint_inside_and_outside_its_run(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "lone.ckpt").write_bytes((copied / "checkpoints/best.ckpt").read_bytes())
     with pytest.raises(SettingsError, match="not inside the directory of a run"):
-        export(tmp_path / "lone.ckpt", tmp_path / "a.onnx")
-    export(copied / "checkpoints/last.ckpt", tmp_path / "a.onnx")
+        export([tmp_path / "lone.ckpt"], tmp_path / "a.onnx")
+    export([copied / "checkpoints/last.ckpt"], tmp_path / "a.onnx")
     assert metadata(tmp_path / "a.onnx")["training"]["epoch"] == 8
 
 
@@ -306,7 +306,7 @@ def test_a_network_that_diverged(copied: Path, tmp_path: Path) -> None:
             weights.fill_(float("nan"))
     torch.save(content, copied / "checkpoints/best.ckpt")
     with pytest.raises(DataError, match="training diverged"):
-        export(copied, tmp_path / "out/a.onnx")
+        export([copied], tmp_path / "out/a.onnx")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -315,7 +315,7 @@ def test_a_run_without_a_result(copied: Path, tmp_path: Path) -> None:
     del record["checkpoint"]
     (copied / "summary.json").write_text(json.dumps(record | {"status": "interrupted"}))
     with pytest.raises(SettingsError, match=r"interrupted; finish it with .*resume="):
-        export(copied, tmp_path / "a.onnx")
+        export([copied], tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize("name", ["split.json", "config.yaml", "checkpoints/best.ckpt"])
@@ -325,7 +325,7 @@ def test_a_damaged_run_is_one_sentence(copied: Path, tmp_path: Path, name: str, 
     if content is not None:
         (copied / name).write_text(content)
     with pytest.raises(KaryoError, match=Path(name).name) as caught:
-        export(copied, tmp_path / "a.onnx")
+        export([copied], tmp_path / "a.onnx")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "a.onnx").exists()
 
@@ -333,28 +333,28 @@ def test_a_damaged_run_is_one_sentence(copied: Path, tmp_path: Path, name: str, 
 def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SettingsError, match="there are no runs below"):
-        export(tmp_path / "empty", tmp_path / "a.onnx")
+        export([tmp_path / "empty"], tmp_path / "a.onnx")
     with pytest.raises(SettingsError, match="there is no run, sweep or checkpoint"):
-        export(tmp_path / "none", tmp_path / "a.onnx")
+        export([tmp_path / "none"], tmp_path / "a.onnx")
 
 
 def test_a_file_that_is_there_stays_unless_it_may_be_replaced(trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.onnx"
     out.with_suffix(".md").write_text("mine")
     with pytest.raises(SettingsError, match=r"a\.md is there already; .*--force"):
-        export(trained, out)
+        export([trained], out)
     # What is no card was written by somebody: not even --force takes it.
     with pytest.raises(SettingsError, match=r"a\.md is there and no model card, so it stays"):
-        export(trained, out, force=True)
+        export([trained], out, force=True)
     assert out.with_suffix(".md").read_text() == "mine"
     out.with_suffix(".md").write_text("# a: chromosome classifier (old)\n")
-    export(trained, out, force=True)
+    export([trained], out, force=True)
     assert "# a: chromosome classifier (test_resnet" in out.with_suffix(".md").read_text()
     with pytest.raises(SettingsError, match=r"a\.onnx is there already"):
-        export(trained, out)
+        export([trained], out)
     (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(SettingsError, match=r"folder\.onnx is a folder"):
-        export(trained, tmp_path / "folder.onnx", force=True)
+        export([trained], tmp_path / "folder.onnx", force=True)
 
 
 def test_what_cannot_be_meant(tmp_path: Path) -> None:
@@ -368,4 +368,4 @@ def test_what_cannot_be_meant(tmp_path: Path) -> None:
         ({"out": tmp_path / "file/a.onnx"}, "cannot write to .*choose another -o"),
     ):
         with pytest.raises(SettingsError, match=words):
-            export(tmp_path, **options)
+            export([tmp_path], **options)

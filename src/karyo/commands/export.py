@@ -18,7 +18,14 @@ _MANY_DOUBTED, _FEW_ACCEPTED, _MUCH_LOST = 0.02, 50, 0.005
 
 
 def export(
-    source: Annotated[Path, typer.Argument(help="A run, a checkpoint inside it, or a sweep to take the best run of.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="A run, a checkpoint inside it, or a sweep to take the best run of; several runs of one split (other "
+            "seeds, other networks) answer as one, with their mean probability.",
+        ),
+    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The file to write: .onnx, or .pt2 for programs with torch.")
     ] = Path("chromosome.onnx"),
@@ -41,12 +48,12 @@ def export(
 
     from karyo.exporting.export import Wanted, check_place
     from karyo.exporting.export import export as write
-    from karyo.exporting.run import open_run
+    from karyo.exporting.run import open_runs
 
     wanted = Wanted(out, int8, wanted_error, licence, force)
     check_place(wanted)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    exported = write(open_run(_chosen(console, source), data_root), wanted)
+    exported = write(open_runs([_chosen(console, source) for source in sources], data_root), wanted)
     _print_result(console, exported)
 
 

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from karyo.models.network import ChromosomeNetwork
+from karyo.models.ensemble import Network
 
 _WARM_UP = 2
 _FEWEST, _MOST = 3, 30
@@ -13,7 +13,7 @@ _PATIENCE = 0.5
 
 
 @torch.inference_mode()
-def measure_latency(network: ChromosomeNetwork, device: torch.device) -> float:
+def measure_latency(network: Network, device: torch.device) -> float:
     """Measure the time of one image through a network, without reading and preparing it.
 
     Args:

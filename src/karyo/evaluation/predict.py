@@ -13,13 +13,13 @@ from torch import Tensor
 from karyo.data.records import Record
 from karyo.errors import DataError
 from karyo.evaluation.predictions import Predictions
-from karyo.models.network import ChromosomeNetwork
+from karyo.models.ensemble import Network
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def predict(
-    network: ChromosomeNetwork,
+    network: Network,
     batches: Iterable[Batch],
     records: Sequence[Record],
     device: torch.device | str = "cpu",

@@ -94,7 +94,7 @@ def _origin(passport: Passport) -> list[str]:
     divided = {"image": "image: chromosomes of one cell stand on both sides, which makes results look better"}
     by = facts.get("split_by", _UNKNOWN)
     preparation = passport.preparation
-    steps = ", ".join(step["name"] for step in preparation.to_dict()["steps"] if "name" in step) or "none"
+    steps = ", ".join(name for name, _ in preparation.steps.to_settings()) or "none"
     lines = {
         "data": facts.get("dataset", _UNKNOWN),
         "divided by": divided.get(by, by),
@@ -108,6 +108,9 @@ def _origin(passport: Passport) -> list[str]:
 def _training(facts: Mapping[str, Any]) -> str:
     spoken = {"optimizer": "{}", "lr": "lr {:g}", "epochs": "{:g} epochs", "augmentation": "augmentation {}"}
     known = [text.format(facts[name]) for name, text in spoken.items() if name in facts]
+    known += [f"taught by {facts['teachers']} other networks as well"] if facts.get("teachers") else []
+    if facts.get("members"):
+        return ", ".join([*known, "the mean probability of networks that were trained one by one"])
     return ", ".join([*known, f"weights of epoch {facts.get('epoch', _UNKNOWN)}"])
 
 
@@ -211,7 +214,6 @@ def _no_licence(passport: Passport) -> str:
 
 def _provenance(passport: Passport, verification: Verification) -> list[str]:
     facts = passport.training
-    recorded = facts.get("recorded", {})
     same = f"{percent(verification.agreeing)} of them with the same class"
     way = f"largest difference of two probabilities {verification.largest:.1e}, {same}"
     allowed = "quantised, so it is reported and not limited" if passport.precision == "int8" else f"allowed {LIMIT:.0e}"
@@ -220,15 +222,30 @@ def _provenance(passport: Passport, verification: Verification) -> list[str]:
         {
             "run": f"{facts.get('run', _UNKNOWN)}, begun {facts.get('started', _UNKNOWN)}",
             "code": f"karyo {passport.karyo}; trained at revision {facts.get('git_revision', _UNKNOWN)}",
-            "the run's record states": f"validation {percent(recorded.get('validation_accuracy'))}, "
-            f"test {percent(recorded.get('test_accuracy'))}",
-            "checkpoint": f"SHA-256 `{passport.checkpoint}`",
+            **_recorded(facts),
+            "checkpoint": f"SHA-256 `{passport.checkpoint}`{' of the list of theirs' if facts.get('members') else ''}",
             "training data": f"SHA-256 `{passport.data_fingerprint}`" if passport.data_fingerprint else _UNKNOWN,
             "exported": passport.created,
             "verified": f"against the checkpoint, from image file to probability, on {verification.images} validation "
             f"images in batches of {sizes}: {way} ({allowed})",
         }
     )
+
+
+def _recorded(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Say what the run's own record states, or that of each of several runs."""
+
+    def states(recorded: Mapping[str, Any]) -> str:
+        accuracies = (percent(recorded.get(f"{side}_accuracy")) for side in ("validation", "test"))
+        return "validation {}, test {}".format(*accuracies)
+
+    if not facts.get("members"):
+        return {"the run's record states": states(facts.get("recorded", {}))}
+    return {
+        f"the record of {each['run']} states": f"{states(each)}; {each['model']}, epoch {each['epoch']}, checkpoint "
+        f"SHA-256 `{each['checkpoint']}`"
+        for each in facts["members"]
+    }
 
 
 def _share(measured: Measured, name: str) -> str:

@@ -29,16 +29,17 @@ def training_facts(run: TrainedRun, measured: Mapping[str, Measured]) -> dict[st
     """
     network = run.trained.network
     facts: dict[str, Any] = {
-        "run": run.directory.resolve().name,
+        "run": ", ".join(each.directory.resolve().name for each in run.members or (run,)),
         "dataset": run.data.source.name,
         **_counts(run, [position for side in SIDES for position in run.sides[side]]),
         "sides": [{"side": side, **_counts(run, run.sides[side])} for side in SIDES],
         "model": network.spec.name,
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "image_size": network.spec.image_size,
-        "epoch": run.trained.epoch,
-        "started_from": _started_from(run),
+        "started_from": ", ".join(dict.fromkeys(_started_from(each) for each in run.members or (run,))),
     }
+    facts |= {"members": [_member(each) for each in run.members]} if run.members else {"epoch": run.trained.epoch}
+    facts |= {"teachers": len(teachers)} if (teachers := run.facts.get("teachers")) else {}
     facts |= {name: text for name in _TEXTS if (text := text_at(run.facts, name))}
     facts |= {name: number for name in _NUMBERS if (number := number_at(run.facts, name)) is not None}
     facts |= {name: value for name in _SETTINGS if (value := run.config.get(name)) is not None}
@@ -63,16 +64,31 @@ def _results(run: TrainedRun, measured: Mapping[str, Measured]) -> dict[str, Any
             side: {"before": it.uncalibrated, "after": it.measures.calibration_error.value}
             for side, it in measured.items()
         },
-        "recorded": {
-            "validation_accuracy": number_at(run.facts, "validation", "accuracy"),
-            "test_accuracy": number_at(run.facts, "test", "accuracy", "value"),
-        },
+        "recorded": _recorded(run),
     }
     if "test" in measured:
         measures = measured["test"].measures
         results["test"] = {name: asdict(getattr(measures, name)) for name in MEASURES}
         results["per_class"] = [asdict(score) for score in measures.per_class]
     return results
+
+
+def _recorded(run: TrainedRun) -> dict[str, float | None]:
+    return {
+        "validation_accuracy": number_at(run.facts, "validation", "accuracy"),
+        "test_accuracy": number_at(run.facts, "test", "accuracy", "value"),
+    }
+
+
+def _member(run: TrainedRun) -> dict[str, Any]:
+    """Say what is known of one of several networks that answer as one."""
+    return {
+        "run": run.directory.resolve().name,
+        "model": run.trained.network.spec.name,
+        "epoch": run.trained.epoch,
+        "checkpoint": run.fingerprint,
+        **_recorded(run),
+    }
 
 
 def _started_from(run: TrainedRun) -> str:

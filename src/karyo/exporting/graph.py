@@ -2,15 +2,17 @@
 
 import copy
 
+import torch
 from torch import Tensor, nn
 
 from karyo.inference.engines import DISTANCE, FEATURES, LOGITS
+from karyo.models.ensemble import Network, networks_of, pool
 from karyo.models.heads import GlobalAverage
 from karyo.models.network import ChromosomeNetwork
 
 
 class ExportedGraph(nn.Module):
-    """A chromosome network with one grey channel in and its features out.
+    """A chromosome network, or several as one, with one grey channel in and features out.
 
     Args:
         network: The network; a copy of it is taken, in evaluation mode.
@@ -21,7 +23,7 @@ class ExportedGraph(nn.Module):
         outputs: Names of what :meth:`forward` gives, in order.
     """
 
-    def __init__(self, network: ChromosomeNetwork, outliers: nn.Module | None = None) -> None:
+    def __init__(self, network: Network, outliers: nn.Module | None = None) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).eval()
         self.average = GlobalAverage()
@@ -35,13 +37,19 @@ class ExportedGraph(nn.Module):
             images: ``(N, 1, S, S)``, uint8.
 
         Returns:
-            Logits ``(N, 24)``, the backbone's averaged features ``(N, F)`` and, where it is measured, the distance
-            ``(N,)``; float32.
+            Logits ``(N, 24)``, the backbone's averaged features ``(N, F)``, of several networks one after another, and,
+            where it is measured, the distance ``(N,)``; float32.
         """
-        network = self.network
-        grey = images.expand(-1, network.spec.channels, -1, -1)
-        maps = network.backbone(network.normalise(grey))
-        logits, features = network.head(maps), self.average(maps)
+        answers = [self._answer(network, images) for network in networks_of(self.network)]
+        logits, features = answers[0]
+        if len(answers) > 1:
+            logits = pool([each for each, _ in answers])
+            features = torch.cat([each for _, each in answers], dim=1)
         if self.outliers is None:
             return logits, features
         return logits, features, self.outliers(images)
+
+    def _answer(self, network: ChromosomeNetwork, images: Tensor) -> tuple[Tensor, Tensor]:
+        grey = images.expand(-1, network.spec.channels, -1, -1)
+        maps = network.backbone(network.normalise(grey))
+        return network.head(maps), self.average(maps)

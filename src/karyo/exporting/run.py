@@ -1,4 +1,4 @@
-"""The run that is exported: its network, and the sides of the split that it was trained with."""
+"""The run that is exported, or several as one: its network, and the sides of the split that it was trained with."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,15 @@ from karyo.data.datamodule import ChromosomeData
 from karyo.data.records import Record
 from karyo.errors import DataError, KaryoError, SettingsError
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
-from karyo.training.finished import find_finished, open_as_trained, own_data, side_of_split
+from karyo.models.joining import join
+from karyo.training.finished import (
+    FinishedRun,
+    find_finished,
+    open_as_trained,
+    own_data,
+    side_of_split,
+    side_of_splits,
+)
 from karyo.training.locations import SUMMARY
 
 SIDES = ("train", "validation", "test")
@@ -32,10 +40,11 @@ class TrainedRun:
         facts: Its record; anything may be missing in it.
         config: The configuration that it was trained with.
         checkpoint: The checkpoint that is exported.
-        fingerprint: SHA-256 of that file.
+        fingerprint: SHA-256 of that file; of several runs that of the list of theirs, one a line.
         trained: The network in it, with its preparation.
         data: The images that it was trained on, prepared as it was.
         sides: Positions in ``data.records`` by side, ascending.
+        members: The runs that answer as one; none of a single run.
     """
 
     directory: Path
@@ -46,6 +55,7 @@ class TrainedRun:
     trained: TrainedNetwork
     data: ChromosomeData
     sides: Mapping[str, Sequence[int]]
+    members: tuple["TrainedRun", ...] = ()
 
     def records(self, side: str) -> list[Record]:
         """Give the records of a side."""
@@ -62,6 +72,16 @@ class TrainedRun:
         return [positions[index] for index in chosen]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A run without its images."""
+
+    directory: Path
+    run: FinishedRun
+    checkpoint: Path
+    trained: TrainedNetwork
+
+
 def open_run(source: Path, data_root: Path | None = None) -> TrainedRun:
     """Open a run and the images that it was trained on.
 
@@ -73,18 +93,84 @@ def open_run(source: Path, data_root: Path | None = None) -> TrainedRun:
         SettingsError: If there is no such run, it has not finished, or a checkpoint is not inside a run.
         DataError: If a file of the run is damaged, or the images are not those that it was trained on.
     """
+    found = _find(source)
+    return _opened(found, _open_data(found.run.config, found.trained, data_root))
+
+
+def open_runs(sources: Sequence[Path], data_root: Path | None = None) -> TrainedRun:
+    """Open runs that shall answer as one, and the images that all of them were trained on.
+
+    Args:
+        sources: The runs' directories, or checkpoints inside them; one is opened as :func:`open_run` does.
+        data_root: Where the images are now; None for where they were.
+
+    Returns:
+        The runs as one: the network is their ensemble, the training side what any of them learned from, validation and
+        test what none of them did; of records and settings what is the same in all.
+
+    Raises:
+        SettingsError: Besides what :func:`open_run` raises if a run is given twice, their images are not prepared
+            alike, or they were not divided alike.
+        DataError: As :func:`open_run`; all must have been trained on the same images.
+    """
+    if len(sources) == 1:
+        return open_run(sources[0], data_root)
+    found = [_find(source) for source in sources]
+    _refuse_twice(found)
+    trained = join([each.trained for each in found], [each.directory for each in found])
+    data = _open_data(found[0].run.config, trained, data_root)
+    members = tuple(_opened(each, data) for each in found)
+    directories = [each.directory for each in found]
+    checkpoints = "".join(f"{each.fingerprint}\n" for each in members)
+    return TrainedRun(
+        directory=directories[0],
+        facts=_agreed([each.facts for each in members]),
+        config=OmegaConf.create(_agreed([_plain(each.config) for each in members])),
+        checkpoint=found[0].checkpoint,
+        fingerprint=hashlib.sha256(checkpoints.encode()).hexdigest(),
+        trained=trained,
+        data=data,
+        sides={side: side_of_splits(directories, side, data.records) for side in SIDES},
+        members=members,
+    )
+
+
+def _find(source: Path) -> _Found:
     directory = _directory_of(source)
-    found = find_finished(directory)
-    checkpoint = found.checkpoint if source.is_dir() else source
-    trained = load_checkpoint(checkpoint)
-    data = _open_data(found.config, trained, data_root)
+    run = find_finished(directory)
+    checkpoint = run.checkpoint if source.is_dir() else source
+    return _Found(directory, run, checkpoint, load_checkpoint(checkpoint))
+
+
+def _opened(found: _Found, data: ChromosomeData) -> TrainedRun:
+    """Put a run together with its images, once it is certain that they are."""
+    directory, trained = found.directory, found.trained
     _check_images(data, trained, directory)
     sides = {side: side_of_split(directory, side, data.records) for side in SIDES}
     for side in ("train", "validation"):
         if not sides[side]:
             raise DataError(f"{directory} has no {side} images, so nothing can be calibrated; train it with some")
-    content = found.record.content
-    return TrainedRun(directory, content, found.config, checkpoint, _sha256(checkpoint), trained, data, sides)
+    run, fingerprint = found.run, _sha256(found.checkpoint)
+    return TrainedRun(directory, run.record.content, run.config, found.checkpoint, fingerprint, trained, data, sides)
+
+
+def _refuse_twice(found: Sequence[_Found]) -> None:
+    seen: set[Path] = set()
+    for each in found:
+        if each.checkpoint.resolve() in seen:
+            raise SettingsError(f"{each.directory} is given twice; it would only count double: leave one out")
+        seen.add(each.checkpoint.resolve())
+
+
+def _agreed(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Keep what is the same in all of these."""
+    first, *others = contents
+    return {name: value for name, value in first.items() if all(each.get(name) == value for each in others)}
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    return {str(name): value for name, value in plain.items()}
 
 
 def _directory_of(source: Path) -> Path:

@@ -66,7 +66,7 @@ class Passport:
         sizes: The usual sizes of chromosomes within a cell; None where it was trained on images without cells.
         training: What it was trained on and what it reached, for people: primitives only.
         data_fingerprint: SHA-256 of the training data.
-        checkpoint: SHA-256 of the checkpoint that was exported.
+        checkpoint: SHA-256 of the checkpoint that was exported; of several as one, that of the list of theirs.
         created: When it was exported, ISO 8601.
         karyo: The version that exported it.
         licence: A note on what the file may be used for.

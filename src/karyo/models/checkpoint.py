@@ -9,25 +9,26 @@ import torch
 from karyo.chromosomes import CLASSES
 from karyo.errors import DataError, SettingsError
 from karyo.imaging.preparation import Preparation
+from karyo.models.ensemble import Network
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
 from karyo.models.weights import fill
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network with its weights, and how images reach it.
+    """A network with its weights, or several that answer as one, and how images reach it.
 
     Attributes:
         network: The network, in evaluation mode, on the CPU.
         preparation: The preprocessing it was trained with.
         data_fingerprint: SHA-256 of the data it was trained on; empty where the checkpoint does not say.
-        epoch: The epoch, from 1, after which it was saved.
+        epoch: The epoch, from 1, after which it was saved; None of several networks.
     """
 
-    network: ChromosomeNetwork
+    network: Network
     preparation: Preparation
     data_fingerprint: str
-    epoch: int
+    epoch: int | None
 
 
 def load_checkpoint(path: Path) -> TrainedNetwork:

@@ -23,7 +23,8 @@ from karyo.errors import KaryoError
 from karyo.training.locations import SUMMARY, SWEEPS, configuration_folder, is_sweep_name, register_resolvers
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_PLACES = ("data.root", "data.cache_dir", "data.folds", "weights", "resume", "run", "checkpoint")
+_PLACES = ("data.root", "data.cache_dir", "data.folds", "weights", "resume", "run", "checkpoint", "teachers")
+_LISTS = ("run", "teachers")
 _PATTERNS = ("data.source.pattern", "data.source.ignore")
 _UNQUOTED = re.compile(r"[A-Za-z0-9/._+@%:-]*")
 
@@ -128,9 +129,12 @@ def quote_place(argument: str) -> str:
 
     Returns:
         The argument, with its value in quotes if it is one of the settings that name a place and holds more than
-        letters of that grammar; a list of several places for a sweep stays as it is.
+        letters of that grammar; a list of several places for a sweep stays as it is, and of ``[A,B]`` each is quoted.
     """
     key, equals, value = argument.partition("=")
+    if key in _LISTS and value[:1] == "[" and value[-1:] == "]" and value.count("[") == 1:
+        places = (quote_place(f"{key}={place.strip()}").partition("=")[2] for place in value[1:-1].split(","))
+        return f"{key}=[{','.join(places)}]"
     if key not in _PLACES + _PATTERNS or not equals or value[:1] in ("'", '"') or _UNQUOTED.fullmatch(value):
         return argument
     if key in _PLACES and "," in value and not Path(value).exists():

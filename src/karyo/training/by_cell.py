@@ -28,7 +28,7 @@ from karyo.inference.sizes import SizeNorms
 from karyo.karyotype.cell import MOST_OBJECTS
 from karyo.models.checkpoint import TrainedNetwork
 from karyo.reports.runs import BY_CELL_NAME
-from karyo.training.finished import open_as_trained, own_data, side_of_split
+from karyo.training.finished import open_as_trained, own_data, side_of_splits
 from karyo.training.record import RunRecord
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def measure_at_the_end(
     position_of = {record.path: position for position, record in enumerate(data.records)}
     positions = [position_of[path] for path in predictions.paths]
     try:
-        learned = learn_from_run(directory, data, trained, device)
+        learned = learn_from_run([directory], data, trained, device)
         measured = measure_cells(config, predictions, data, positions, learned)
     except KaryoError as error:
         if wanted:
@@ -142,32 +142,35 @@ def measure_at_the_end(
         log.warning(problem)
 
 
-def learn_from_run(directory: Path, data: ChromosomeData, trained: TrainedNetwork, device: torch.device) -> Learned:
+def learn_from_run(
+    directories: Sequence[Path], data: ChromosomeData, trained: TrainedNetwork, device: torch.device
+) -> Learned:
     """Calibrate a run's network on its validation side, and learn the usual sizes of its training side.
 
     Args:
-        directory: The run's directory.
+        directories: The run's directory; of several runs that answer as one, all of theirs.
         data: Its own images, prepared as it was trained.
         trained: Its network.
         device: Where to compute.
 
     Raises:
+        SettingsError: If several runs have no validation side in common.
         DataError: If these are not the images that it was trained on, or its split is missing.
     """
     if data.fingerprint != trained.data_fingerprint:
         raise DataError(
-            f"the images are not those that {directory} was trained on, so they can neither calibrate it nor tell its "
-            "usual sizes; give checkpoint=FILE instead of run= to do without both."
+            f"the images are not those that {directories[0]} was trained on, so they can neither calibrate it nor tell "
+            "its usual sizes; give checkpoint=FILE instead of run= to do without both."
         )
     remarks = []
     temperature = 1.0
-    validation = side_of_split(directory, "validation", data.records)
+    validation = side_of_splits(directories, "validation", data.records)
     if validation:
         answers = predict(trained.network, data.ordered_dataloader(validation), data.records, device=device)
         temperature = fit_temperature(log_probabilities(answers), answers.labels)
     else:
         remarks.append("The run has no validation images, so its probabilities are as the network gives them.")
-    training = [data.records[position] for position in side_of_split(directory, "train", data.records)]
+    training = [data.records[position] for position in side_of_splits(directories, "train", data.records)]
     norms = learn_sizes(data.source, training, data.preparation.polarity)
     if norms is None:
         remarks.append("The training side has too few whole cells to learn usual sizes from: only bands decide.")

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from karyo.data.datamodule import ChromosomeData
 from karyo.errors import SettingsError
@@ -14,6 +15,7 @@ from karyo.evaluation.deciding import check_cells
 from karyo.evaluation.measure import measure
 from karyo.evaluation.predict import predict
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
+from karyo.models.joining import join
 from karyo.training.by_cell import (
     NOTHING_LEARNED,
     CellsMeasured,
@@ -23,7 +25,7 @@ from karyo.training.by_cell import (
     measure_cells,
     open_own,
 )
-from karyo.training.finished import find_finished, open_as_trained, own_data, side_of_split
+from karyo.training.finished import find_finished, open_as_trained, own_data, side_of_splits
 from karyo.training.outcome import draw_figures, measuring_device, print_result, shown, write_results
 from karyo.training.record import RunRecord
 from karyo.training.settings import check_values
@@ -31,8 +33,34 @@ from karyo.training.settings import check_values
 PARTS = ("auto", "test", "validation", "train", "all")
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What is measured.
+
+    Attributes:
+        trained: The network, or several as one.
+        checkpoints: Where it is from.
+        runs: Directories of the runs that the checkpoints are the best of; none of a checkpoint without its run.
+        config: The configuration of the first run; None where there is no run.
+        fingerprints: Of all images that any of the networks was trained on.
+    """
+
+    trained: TrainedNetwork
+    checkpoints: tuple[Path, ...]
+    runs: tuple[Path, ...] = ()
+    config: DictConfig | None = None
+    fingerprints: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> str:
+        """The checkpoints, as the user would type them."""
+        return ", ".join(map(shown, self.checkpoints))
+
+
 def evaluate_run(config: DictConfig) -> None:
     """Measure a run's best checkpoint as its own end did, on the data that the configuration names.
+
+    Of several runs the mean of their probabilities is measured, on the test side that they have in common.
 
     Without ``data=`` it is the run's own data and its test side; with other data it is every image of them. With
     ``by_cell`` each cell is decided together as well, and both ways are measured by cell.
@@ -42,34 +70,34 @@ def evaluate_run(config: DictConfig) -> None:
     """
     began = time.monotonic()
     check_values(config, "batch_size", "bootstrap", "seed", "by_cell")
-    checkpoint, run_config = find_checkpoint(config)
-    trained = load_checkpoint(checkpoint)
-    part = choose_part(config, run_config)
-    data = open_data(config, run_config, trained)
+    measured = find_measured(config)
+    trained = measured.trained
+    part = choose_part(config, measured)
+    data = open_data(config, measured)
     same_data = data.fingerprint == trained.data_fingerprint
-    positions = positions_of(part, config, data, same_data)
-    learned = prepare_cells(config, run_config, trained, data, positions) if config.by_cell else None
+    positions = positions_of(part, measured, data, same_data)
+    learned = prepare_cells(config, measured, data, positions) if config.by_cell else None
     loader = data.ordered_dataloader(positions)
     predictions = predict(trained.network, loader, data.records, device=measuring_device(config.accelerator))
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
     cells = measure_cells(config, predictions, data, positions, learned) if learned else None
     record = RunRecord(Path(HydraConfig.get().runtime.output_dir))
-    unseen = part == "test" or (part == "all" and not same_data)
-    record.start(name=record.directory.name, measured=str(checkpoint), part=part, unseen=unseen, data=data.facts())
+    unseen = part == "test" or (part == "all" and data.fingerprint not in measured.fingerprints)
+    record.start(
+        name=record.directory.name,
+        measured=", ".join(map(str, measured.checkpoints)),
+        part=part,
+        unseen=unseen,
+        data=data.facts(),
+    )
     write_results(record.directory, predictions, draw_figures(predictions, measures, data))
     level = "cell" if any(predictions.cells) else "image"
-    facts = conclude_cells(config, record.directory, checkpoint, cells, part) if cells else {}
+    facts = conclude_cells(record.directory, measured, cells, part) if cells else {}
     record.finish(time.monotonic() - began, test=measures.to_dict(), split_by=level, **facts)
-    print_result(record.content, files_of(record, checkpoint), {})
+    print_result(record.content, files_of(record, measured.names), {})
 
 
-def prepare_cells(
-    config: DictConfig,
-    run_config: DictConfig | None,
-    trained: TrainedNetwork,
-    data: ChromosomeData,
-    positions: Sequence[int],
-) -> Learned:
+def prepare_cells(config: DictConfig, measured: Measured, data: ChromosomeData, positions: Sequence[int]) -> Learned:
     """Check that the images to measure have cells, and learn from the run what deciding about cells needs.
 
     Raises:
@@ -78,33 +106,37 @@ def prepare_cells(
     """
     records = [data.records[position] for position in positions]
     check_cells([record.path for record in records], [record.cell for record in records])
-    if run_config is None:
+    if measured.config is None:
         return NOTHING_LEARNED
+    if len(measured.fingerprints) > 1:
+        raise SettingsError(
+            "by_cell=true takes temperature and sizes from the images that the runs were trained on, and these were "
+            "trained on different ones; leave it out."
+        )
+    trained = measured.trained
     same_data = data.fingerprint == trained.data_fingerprint
-    own = data if same_data else open_own(run_config, trained, config.batch_size)
-    return learn_from_run(Path(config.run), own, trained, measuring_device(config.accelerator))
+    own = data if same_data else open_own(measured.config, trained, config.batch_size)
+    return learn_from_run(measured.runs, own, trained, measuring_device(config.accelerator))
 
 
-def conclude_cells(
-    config: DictConfig, directory: Path, checkpoint: Path, cells: CellsMeasured, part: str
-) -> dict[str, Any]:
-    """Write a measurement by cell: its tables, and of a run's own test side a copy for `karyo compare`.
+def conclude_cells(directory: Path, measured: Measured, cells: CellsMeasured, part: str) -> dict[str, Any]:
+    """Write a measurement by cell: its tables, and of a single run's own test side a copy for `karyo compare`.
 
     Returns:
         What the record is to hold of it.
     """
     cells.decided.write(directory)
     content = cells.to_dict()
-    if part == "test":
-        content["remarks"] += keep_with_run(Path(config.run), checkpoint, cells)
+    if part == "test" and len(measured.runs) == 1:
+        content["remarks"] += keep_with_run(measured.runs[0], measured.checkpoints[0], cells)
     return {"by_cell": content}
 
 
-def files_of(record: RunRecord, checkpoint: Path) -> dict[str, str]:
+def files_of(record: RunRecord, measured: str) -> dict[str, str]:
     """Name what a measurement leaves behind, as the user would type it."""
     directory = shown(record.directory)
     files = {
-        "measured": shown(checkpoint),
+        "measured": measured,
         "figures": f"{directory}/figures/  (confusion, reliability, mistakes)",
         "each prediction": f"{directory}/predictions.csv",
     }
@@ -113,21 +145,29 @@ def files_of(record: RunRecord, checkpoint: Path) -> dict[str, str]:
     return files | {"everything else": f"{directory}/summary.json"}
 
 
-def find_checkpoint(config: DictConfig) -> tuple[Path, DictConfig | None]:
-    """Find what to measure: ``checkpoint=FILE``, or the best checkpoint of ``run=DIRECTORY`` and its configuration.
+def find_measured(config: DictConfig) -> Measured:
+    """Find what to measure: ``checkpoint=FILE``, or the best checkpoints of ``run=DIRECTORY`` or ``run=[A,B]``.
 
     Raises:
-        SettingsError: If neither or both are given, or the run has no checkpoint yet.
+        SettingsError: If neither or both are given, a run has no checkpoint yet, or several cannot answer as one.
     """
     if bool(config.run) == bool(config.checkpoint):
         raise SettingsError("say what to measure: run=DIRECTORY of a run, or checkpoint=FILE.")
     if config.checkpoint:
-        return Path(config.checkpoint), None
-    run = find_finished(Path(config.run))
-    return run.checkpoint, run.config
+        alone = load_checkpoint(Path(config.checkpoint))
+        return Measured(alone, (Path(config.checkpoint),), fingerprints=frozenset([alone.data_fingerprint]))
+    places = config.run if isinstance(config.run, ListConfig) else [config.run]
+    runs = tuple(Path(str(place)) for place in places)
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise SettingsError("run= names a run twice; it would only count double: leave one out.")
+    finished = [find_finished(run) for run in runs]
+    checkpoints = tuple(run.checkpoint for run in finished)
+    each = [load_checkpoint(checkpoint) for checkpoint in checkpoints]
+    fingerprints = frozenset(one.data_fingerprint for one in each)
+    return Measured(join(each, runs), checkpoints, runs, finished[0].config, fingerprints)
 
 
-def open_data(config: DictConfig, run_config: DictConfig | None, trained: TrainedNetwork) -> ChromosomeData:
+def open_data(config: DictConfig, measured: Measured) -> ChromosomeData:
     """Open the data named by `data`, or the run's own, prepared exactly as the network was trained.
 
     Raises:
@@ -135,33 +175,39 @@ def open_data(config: DictConfig, run_config: DictConfig | None, trained: Traine
     """
     node: Any = OmegaConf.select(config, "data")
     if node is None:
-        if run_config is None:
+        if measured.config is None:
             raise SettingsError("checkpoint=FILE alone does not name data; add data=NAME data.root=FOLDER.")
-        node = own_data(run_config)
-    return open_as_trained(node, trained, config.batch_size)
+        if len(measured.fingerprints) > 1:
+            raise SettingsError(
+                "the runs were trained on different images, so they have no test side in common; name the images to "
+                "measure them on with data=NAME data.root=FOLDER."
+            )
+        node = own_data(measured.config)
+    return open_as_trained(node, measured.trained, config.batch_size)
 
 
-def positions_of(part: str, config: DictConfig, data: ChromosomeData, same_data: bool) -> list[int]:
+def positions_of(part: str, measured: Measured, data: ChromosomeData, same_data: bool) -> list[int]:
     """Find the images of a part, for the sides of a split as the run itself wrote them down.
 
     Raises:
-        SettingsError: If a side is asked for of other images than the run was trained on.
+        SettingsError: If a side is asked for of other images than the run was trained on, or several runs have no such
+            side in common.
         DataError: If the run's split is missing or damaged.
     """
     if part == "all":
         return list(range(len(data.records)))
-    if not config.run or not same_data:
+    if not measured.runs or not same_data:
         raise SettingsError(
             f"part={part} is a side of the run's own split, and these are not the images it was trained on (or no run= "
             "is given); measure them all with part=all."
         )
-    return side_of_split(Path(config.run), part, data.records)
+    return side_of_splits(measured.runs, part, data.records)
 
 
-def choose_part(config: DictConfig, run_config: DictConfig | None) -> str:
+def choose_part(config: DictConfig, measured: Measured) -> str:
     """Choose which images to measure: with ``part=auto`` the test side of the run's own data, all of any other."""
     if config.part not in PARTS:
         raise SettingsError(f"part={config.part} is unknown; it can be {', '.join(PARTS)}.")
     if config.part != "auto":
         return str(config.part)
-    return "test" if OmegaConf.select(config, "data") is None and run_config is not None else "all"
+    return "test" if OmegaConf.select(config, "data") is None and measured.runs else "all"

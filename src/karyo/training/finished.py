@@ -115,6 +115,36 @@ def side_of_split(directory: Path, side: str, records: Sequence[Record]) -> list
     return [position for position, record in enumerate(records) if record.path in paths]
 
 
+def side_of_splits(directories: Sequence[Path], side: str, records: Sequence[Record]) -> list[int]:
+    """Find the images of a side that several runs have in common, as each wrote it down.
+
+    Args:
+        directories: The runs' directories; at least one.
+        side: ``train``: what any of them learned from; ``validation`` or ``test``, which must be the same in all: an
+            image that some of them learned from neither calibrates nor measures what they say together.
+        records: Of the data of all of them.
+
+    Returns:
+        Positions in ``records``, ascending.
+
+    Raises:
+        SettingsError: If their ``validation`` or ``test`` differ.
+        DataError: If a run's split is missing or damaged.
+    """
+    first, *others = (side_of_split(directory, side, records) for directory in directories)
+    if side == "train":
+        return sorted(set(first).union(*others))
+    for other, directory in zip(others, directories[1:], strict=True):
+        if other != first:
+            shared = len(set(first) & set(other))
+            raise SettingsError(
+                f"{directories[0]} and {directory} share {shared:,} of {len(first):,} {side} images, so what one has "
+                "not seen the other may have learned from; give runs of one split (other seeds or other settings with "
+                "data.split_seed fixed, not other folds)."
+            )
+    return first
+
+
 def _configuration(path: Path) -> DictConfig:
     try:
         own = OmegaConf.load(path)
