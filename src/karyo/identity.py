@@ -6,6 +6,7 @@ same setting differ in seed and fold alone: they are repetitions, and a comparis
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -51,9 +52,16 @@ def settings_of_config(config: Mapping[str, Any]) -> Settings:
         config: A resolved configuration as plain mappings, lists, numbers and text.
 
     Returns:
-        Its leaves by dotted name, sorted, without the circumstances: places, devices, what is logged and shown.
+        Its leaves by dotted name, sorted, without the circumstances: places, devices, what is logged and shown; without
+        teachers none of what says how much these count. Teachers that each fold has its own of are called alike.
     """
-    return {name: value for name, value in sorted(_leaves(config, "")) if not _is_circumstance(name)}
+    settings = {name: value for name, value in sorted(_leaves(config, "")) if not _is_circumstance(name)}
+    if "teachers" not in settings:
+        return settings
+    if not settings["teachers"]:
+        # Such a run is what it was before there were any teachers.
+        return {name: value for name, value in settings.items() if not name.startswith(("teachers", "distillation."))}
+    return settings | {"teachers": _of_any_fold(settings["teachers"], settings.get("data.fold"))}
 
 
 def with_listed_folds(settings: Settings, count: int, digest: str) -> Settings:
@@ -93,6 +101,13 @@ def _leaves(node: Any, prefix: str) -> Iterable[tuple[str, Any]]:
             yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, node
+
+
+def _of_any_fold(teachers: Any, fold: Any) -> Any:
+    """Replace a fold's number in the names of its teachers' directories, as a sweep gives them."""
+    if isinstance(teachers, list):
+        return [_of_any_fold(teacher, fold) for teacher in teachers]
+    return re.sub(rf"\bfold-{fold}(?!\d)", "fold-*", teachers) if isinstance(teachers, str) else teachers
 
 
 def _is_circumstance(name: str) -> bool:

@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from karyo.errors import SettingsError
 from karyo.models.averaging import averaged_network, from_checkpoint, to_checkpoint
+from karyo.models.distillation import Distillation
 from karyo.models.mixup import Mix, draw_mix
 from karyo.models.network import ChromosomeNetwork
 
@@ -34,6 +35,8 @@ class Classifier(pl.LightningModule):
         auxiliary_weight: Weight of the auxiliary loss; 0.4 as in Szegedy et al. 2015.
         mixup: Both parameters of mixup's beta distribution; 0 for no mixup. Half of the batches are mixed; their
             accuracy is how often the larger part of an image is recognised.
+        distillation: What it learns from other networks besides its labels; None for labels alone. With mixup they see
+            the mixed images.
         average: Decay of the moving average of the weights, which is what is validated and kept; None for none.
         decay_norms: Whether weight decay pulls at biases and the weights of normalisations too.
         channels_last: Whether to keep images and filters in the memory format that convolutions are fastest in.
@@ -51,6 +54,7 @@ class Classifier(pl.LightningModule):
         label_smoothing: float = 0.0,
         auxiliary_weight: float = 0.4,
         mixup: float = 0.0,
+        distillation: Distillation | None = None,
         average: float | None = None,
         decay_norms: bool = True,
         channels_last: bool = True,
@@ -68,6 +72,7 @@ class Classifier(pl.LightningModule):
         self._monitor = monitor
         self._auxiliary_weight = auxiliary_weight
         self._mixup = mixup
+        self._distillation = distillation
         self._decay_norms = decay_norms
         self._seed = seed
         self._provenance = dict(provenance or {})
@@ -90,6 +95,11 @@ class Classifier(pl.LightningModule):
         logits: Tensor = network(images.contiguous(memory_format=self._memory_format))
         return logits
 
+    def on_fit_start(self) -> None:
+        """Bring the teachers, who are no part of this module, to the network's device."""
+        if self._distillation is not None:
+            self._distillation.to(self.device, self._memory_format)
+
     def on_train_epoch_start(self) -> None:
         """Start the epoch's random numbers (dropout) from the seed and the epoch alone."""
         torch.manual_seed((self._seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)
@@ -102,16 +112,21 @@ class Classifier(pl.LightningModule):
         mix = draw_mix(self._mixup, len(labels), place)
         if mix is not None:
             images = mix.images(images)
-        logits, auxiliary = self.network.forward_training(images.contiguous(memory_format=self._memory_format))
-        loss = self._loss(logits, labels, mix)
+        images = images.contiguous(memory_format=self._memory_format)
+        taught = None if self._distillation is None else self._distillation.answers(images)
+        logits, auxiliary = self.network.forward_training(images)
+        loss = self._loss(logits, labels, mix, taught)
         self._measure("train", batch_index, loss, logits, labels)
         if auxiliary is not None:
-            loss = loss + self._auxiliary_weight * self._loss(auxiliary, labels, mix)
+            loss = loss + self._auxiliary_weight * self._loss(auxiliary, labels, mix, taught)
         return loss
 
-    def _loss(self, logits: Tensor, labels: Tensor, mix: Mix | None) -> Tensor:
+    def _loss(self, logits: Tensor, labels: Tensor, mix: Mix | None, taught: Tensor | None) -> Tensor:
         loss: Tensor = self.loss(logits, labels) if mix is None else mix.loss(self.loss, logits, labels)
-        return loss
+        if self._distillation is None or taught is None:
+            return loss
+        share = self._distillation.weight
+        return (1 - share) * loss + share * self._distillation.loss(logits, taught)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Take the average further after each step of the optimizer, of which several batches may make one."""

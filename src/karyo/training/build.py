@@ -19,6 +19,7 @@ from karyo.errors import KaryoError, SettingsError
 from karyo.imaging.preparation import Preparation
 from karyo.imaging.steps import Chain
 from karyo.models.classifier import Classifier
+from karyo.models.distillation import Distillation
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
 from karyo.training.checkpoints import CheckpointFiles
 from karyo.training.settings import NORMALISATIONS, input_size
@@ -57,8 +58,10 @@ def build_data(config: DictConfig, preparation: Preparation) -> ChromosomeData:
     return data
 
 
-def build_classifier(config: DictConfig, network: ChromosomeNetwork, origin: dict[str, Any]) -> Classifier:
-    """Wrap the network with its optimizer and schedule."""
+def build_classifier(
+    config: DictConfig, network: ChromosomeNetwork, origin: dict[str, Any], distillation: Distillation | None = None
+) -> Classifier:
+    """Wrap the network with its optimizer, its schedule and what it learns from teachers."""
     # Lightning cannot clip the gradients of a fused optimizer under mixed precision.
     clips = config.trainer.get("gradient_clip_val") and "mixed" in str(config.trainer.get("precision"))
     plain = {"fused": False} if clips and "fused" in config.optimizer else {}
@@ -70,6 +73,7 @@ def build_classifier(config: DictConfig, network: ChromosomeNetwork, origin: dic
         monitor=config.scheduler.monitor,
         label_smoothing=config.label_smoothing,
         mixup=config.get("mixup") or 0.0,
+        distillation=distillation,
         average=config.get("average"),
         decay_norms=config.get("decay_norms") is not False,
         channels_last=config.channels_last,

@@ -38,6 +38,7 @@ from karyo.training.pruning import PRUNED, Pruning, pruning
 from karyo.training.record import RunRecord
 from karyo.training.samples import show_samples
 from karyo.training.starting import differences_to_weights
+from karyo.training.teachers import build_distillation, check_teachers, open_teachers
 
 log = logging.getLogger(__name__)
 
@@ -84,15 +85,17 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
     network = build_network(config, preparation.size, start)
     if start is None and (difference := differences_to_weights(config, preparation)):
         log.warning("%s", difference)
+    teachers = open_teachers(config, record)
     data = build_data(config, preparation)
     data.setup()
     if config.get("by_cell"):
         tested = [data.records[position] for position in data.split.test.tolist()]
         check_cells([record.path for record in tested], [record.cell for record in tested])
     check_same_data(data, record)
+    check_teachers(teachers, data)
     data.split.save(record.directory / SPLIT_NAME, data.records)
     network.set_pixel_statistics(*pixel_statistics(config, data))
-    classifier = build_classifier(config, network, provenance(data))
+    classifier = build_classifier(config, network, provenance(data), build_distillation(config, teachers))
     record.add(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         image_size=preparation.size,

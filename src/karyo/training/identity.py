@@ -16,6 +16,7 @@ from karyo.errors import KaryoError
 from karyo.identity import Settings, run_key, settings_of_config, with_listed_folds
 from karyo.models.backbones import LIBRARIES
 from karyo.models.weights import weights_file
+from karyo.training.locations import teacher_places
 
 # What decides the weights and the figures of a run; reports, commands and pages do not.
 _DECIDING = (
@@ -33,6 +34,7 @@ _DECIDING = (
     "training/epochs.py",
     "training/fit.py",
     "training/settings.py",
+    "training/teachers.py",
 )
 # Fetching data, filling folders with them and drawing folds decide what lies on the disk, which has a fingerprint or a
 # digest of its own.
@@ -84,14 +86,22 @@ def deciding_settings(config: DictConfig) -> Settings:
         resolved = written
     settings = settings_of_config(resolved)
     # A file of weights is what it holds, not what it is called.
-    if isinstance(path := settings.get("weights"), str) and (file := weights_file(Path(path))).is_file():
-        settings["weights"] = _digest(str(file), file.stat().st_mtime_ns)
+    if isinstance(path := settings.get("weights"), str):
+        settings["weights"] = _digest_of_run(path)
+    if teachers := teacher_places(resolved.get("teachers")):
+        settings["teachers"] = sorted(map(_digest_of_run, teachers))
     if isinstance(name := settings.get("data.folds"), str):
         # One that cannot be read stays as it is written: the run will fail and say why.
         with suppress(KaryoError):
             folds = read_fold_list(name)
             settings = with_listed_folds(settings, len(folds.folds), folds.digest)
     return settings
+
+
+def _digest_of_run(place: str) -> str:
+    """Say what a run knows, whatever it is called and wherever it lies; its place where it has no network."""
+    file = weights_file(Path(place))
+    return _digest(str(file), file.stat().st_mtime_ns) if file.is_file() else place
 
 
 @lru_cache

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -29,7 +30,7 @@ SWEEPS = "multirun"
 _LONGEST_NAME = 100
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+_-]+")
 _PLAIN = re.compile(r"[A-Za-z0-9._]+=[A-Za-z0-9.+_-]+")
-_HIDDEN_KEYS = (*PLACES_OF_IMAGES, "hydra.", "weights", "data.cache_dir")
+_HIDDEN_KEYS = (*PLACES_OF_IMAGES, "hydra.", "weights", "teachers", "data.cache_dir")
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 
 
@@ -92,6 +93,13 @@ def job_directory(overrides: Sequence[str]) -> str:
         return words
     checksum = hashlib.sha256("\n".join(settings).encode()).hexdigest()[:6]
     return f"{words[:_LONGEST_NAME]}_{checksum}"
+
+
+def teacher_places(teachers: Any) -> list[str]:
+    """Give the directories that ``teachers`` names: one, a list of them, or none."""
+    if isinstance(teachers, str):
+        return [teachers] if teachers else []
+    return [str(place) for place in teachers] if isinstance(teachers, Sequence) else []
 
 
 def _depth(override: str) -> int:

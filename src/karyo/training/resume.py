@@ -13,7 +13,7 @@ from karyo.locks import is_taken, release, take
 from karyo.training.locations import LAST
 from karyo.training.record import RunRecord
 
-ALLOWED = ("resume", "data.root", "data.num_workers", "data.cache", "data.cache_dir")
+ALLOWED = ("resume", "teachers", "data.root", "data.num_workers", "data.cache", "data.cache_dir")
 """What may be given beside ``resume=``: where things are, never what the run is."""
 
 LOCK = ".lock"
@@ -51,7 +51,8 @@ def reopen(config: DictConfig, directory: Path) -> tuple[RunRecord, DictConfig]:
         raise DataError(f"{path} is damaged: it holds no settings.")
     for override in HydraConfig.get().overrides.task:
         key, _, _ = override.lstrip("+~").partition("=")
-        if key not in ALLOWED:
+        # Where its teachers are may be said anew, but not that it has some.
+        if key not in ALLOWED or (key == "teachers" and not own.get("teachers")):
             raise SettingsError(
                 f"resume= goes on with the run's own settings; leave {override} out, or start a new run with it."
             )

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from karyo.errors import SettingsError
@@ -25,6 +25,10 @@ def _is_whole(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_places(value: Any) -> bool:
+    return isinstance(value, ListConfig) and all(isinstance(place, str) for place in value)
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -55,6 +59,18 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "weights": (
         lambda value: value is None or isinstance(value, str),
         "the name of a file or of a run's directory, or null",
+    ),
+    "teachers": (
+        lambda value: value is None or isinstance(value, str) or _are_places(value),
+        "the directory of a run, several as [A,B], or null",
+    ),
+    "distillation.temperature": (
+        lambda value: value is None or (_is_number(value) and value > 0),
+        "a number above 0, such as 2",
+    ),
+    "distillation.weight": (
+        lambda value: value is None or (_is_number(value) and 0 <= value <= 1),
+        "a number from 0 (labels alone) to 1 (teachers alone)",
     ),
     "pretrained": (lambda value: isinstance(value, bool), "true or false"),
     "channels_last": (lambda value: isinstance(value, bool), "true or false"),
