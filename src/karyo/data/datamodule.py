@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +14,16 @@ from numpy.typing import NDArray
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from karyo.data.arguments import check_counts, check_split, worker_count
 from karyo.data.augmentation import Augmentation
-from karyo.data.dataset import Batch, ChromosomeImages, TrainingSampler, whole_batch
+from karyo.data.dataset import (
+    AlternatingBatches,
+    Batch,
+    CellPositions,
+    ChromosomeImages,
+    TrainingSampler,
+    whole_batch,
+)
 from karyo.data.folds.fold_list import FoldList, read_fold_list
 from karyo.data.leaks import check_leaks
 from karyo.data.limiting import check_cells, limit_training
@@ -63,6 +70,8 @@ class ChromosomeData(LightningDataModule):
         root: The folder of images, where a configuration hands it to ``source``; kept for the record only.
         train_cells: How many cells of the training side to learn from, or below 1 which share of them, drawn by the
             split's seed; None for all.
+        fewest: Images that make a cell a context: with a number, training serves whole cells of at least so many beside
+            batches of many cells, and validation serves whole cells; None for neither.
 
     Raises:
         SettingsError: If a setting is out of its range.
@@ -90,10 +99,11 @@ class ChromosomeData(LightningDataModule):
         align: bool | None = None,
         root: str | Path | None = None,
         train_cells: float | None = None,
+        fewest: int | None = None,
     ) -> None:
         super().__init__()
-        _check_counts(batch_size, seed, channels)
-        _check_split(split_by, folds, fold, fractions, split_seed)
+        check_counts(batch_size, seed, channels)
+        check_split(split_by, folds, fold, fractions, split_seed)
         check_cells(train_cells)
         self._folds = read_fold_list(folds) if isinstance(folds, str) else folds
         if isinstance(self._folds, FoldList):
@@ -103,7 +113,7 @@ class ChromosomeData(LightningDataModule):
         self.augmentation = augmentation
         self.root = root
         self.batch_size, self.seed, self.channels = batch_size, seed, channels
-        self.num_workers = _workers(num_workers)
+        self.num_workers = worker_count(num_workers)
         self._split_settings: dict[str, Any] = {
             "by": split_by,
             "fractions": tuple(fractions),
@@ -112,6 +122,7 @@ class ChromosomeData(LightningDataModule):
             "seed": seed if split_seed is None else split_seed,
         }
         self._train_cells = train_cells
+        self._fewest = fewest
         self._reading: dict[str, Any] = {"cache": cache, "cache_dir": cache_dir, "on_bad_image": on_bad_image}
         self._prepared: PreparedImages | None = None
         self._records: list[Record] = []
@@ -201,12 +212,23 @@ class ChromosomeData(LightningDataModule):
         """Serve the training side, shuffled and augmented."""
         dataset = self._dataset(self.split.train, self.augmentation)
         sampler = TrainingSampler(dataset, self.seed)
+        if self._fewest is not None:
+            cells = [cell for cell in self.group_by_cell(self.split.train.tolist()) if len(cell) >= self._fewest]
+            if not cells:
+                raise SettingsError(
+                    f"context=cell learns from whole cells, and no cell of the training side has {self._fewest} "
+                    "images; leave it out."
+                )
+            batches = AlternatingBatches(sampler, cells, self.batch_size, self.seed)
+            return self._loader(dataset, batch_sampler=batches)
         # Batch normalisation cannot learn from a batch of one.
         lonely = len(sampler) > self.batch_size and len(sampler) % self.batch_size == 1
         return self._loader(dataset, sampler=sampler, drop_last=lonely)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Serve the validation side in order."""
+        """Serve the validation side in order, or cell by cell where cells are a context."""
+        if self._fewest is not None:
+            return self.cell_dataloader(self.split.validation.tolist(), self._fewest)
         return self._loader(self._dataset(self.split.validation, None))
 
     def test_dataloader(self) -> DataLoader[Batch]:
@@ -220,6 +242,38 @@ class ChromosomeData(LightningDataModule):
     def ordered_dataloader(self, indices: Sequence[int]) -> DataLoader[Batch]:
         """Serve chosen images, by their positions in :attr:`records`, in that order and unaugmented."""
         return self._loader(self._dataset(np.asarray(indices, dtype=np.int64), None))
+
+    def cell_dataloader(self, indices: Sequence[int], fewest: int) -> DataLoader[Batch]:
+        """Serve chosen images cell by cell, unaugmented.
+
+        Args:
+            indices: Positions in :attr:`records`.
+            fewest: Images that make a cell; the images of smaller ones, and of none, come in batches of many cells.
+
+        Returns:
+            Batches of one :class:`~karyo.data.dataset.WholeCell` each, then the other images.
+        """
+        cells = self.group_by_cell(indices)
+        whole = [CellPositions(cell) for cell in cells if len(cell) >= fewest]
+        others = [place for cell in cells if len(cell) < fewest for place in cell]
+        rest = [others[start : start + self.batch_size] for start in range(0, len(others), self.batch_size)]
+        return self._loader(self._dataset(np.asarray(indices, np.int64), None), batch_sampler=[*whole, *rest])
+
+    def group_by_cell(self, indices: Sequence[int]) -> list[list[int]]:
+        """Group images by their cell.
+
+        Args:
+            indices: N positions in :attr:`records`.
+
+        Returns:
+            For each cell the places 0..N-1 of its images in ``indices``; an image without a cell is alone.
+        """
+        places: dict[tuple[str, str] | int, list[int]] = {}
+        for place, index in enumerate(indices):
+            record = self.records[index]
+            key = place if record.cell is None else (record.case or "", record.cell)
+            places.setdefault(key, []).append(place)
+        return list(places.values())
 
     def images(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """Give prepared images, (N, S, S) uint8, by their positions in :attr:`records`."""
@@ -253,9 +307,9 @@ class ChromosomeData(LightningDataModule):
         return ChromosomeImages(self._images(), self._labels, indices, augmentation, self.channels, self.seed, ruler)
 
     def _loader(self, dataset: ChromosomeImages, **settings: Any) -> DataLoader[Batch]:
+        settings.setdefault("batch_size", 1 if "batch_sampler" in settings else self.batch_size)
         return DataLoader(
             dataset,
-            batch_size=self.batch_size,
             collate_fn=whole_batch,
             num_workers=self.num_workers,
             pin_memory=torch.cuda.is_available(),
@@ -275,37 +329,6 @@ def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)
 
 
-def _check_counts(batch_size: object, seed: object, channels: object) -> None:
-    _check_whole("batch_size", batch_size, 1)
-    _check_whole("seed", seed, 0)
-    if channels not in (1, 3):
-        raise SettingsError(f"channels must be 1 or 3, not {channels!r}")
-
-
-def _check_split(split_by: object, folds: object, fold: object, fractions: object, split_seed: object) -> None:
-    if split_by is not None and not isinstance(split_by, str):
-        raise SettingsError(f"data.split_by must be case, cell, image or null, not {split_by!r}")
-    for name, value, least in (("folds", folds, 2), ("fold", fold, 0), ("split_seed", split_seed, 0)):
-        if value is not None and not (name == "folds" and isinstance(value, str)):
-            _check_whole(f"data.{name}", value, least)
-    numbers = isinstance(fractions, Sequence) and not isinstance(fractions, str)
-    if not numbers or not all(isinstance(share, (int, float)) for share in fractions):  # type: ignore[attr-defined]
-        raise SettingsError(f"data.fractions must be three numbers such as [0.7,0.2,0.1], not {fractions!r}")
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SettingsError(f"{name} must be a whole number of at least {least}, not {value!r}")
-
-
 def _with_overrides(preparation: Preparation | Mapping[str, Any], **overrides: str | bool | None) -> Preparation:
     settings = preparation.to_dict() if isinstance(preparation, Preparation) else dict(preparation)
     return Preparation.from_dict(settings | {key: value for key, value in overrides.items() if value is not None})
-
-
-def _workers(number: int | str) -> int:
-    if number == "auto":
-        return min(8, max((os.cpu_count() or 1) - 1, 0)) if torch.cuda.is_available() else 0
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise SettingsError(f"data.num_workers must be auto or a whole number of at least 0, not {number!r}")
-    return number

@@ -1,13 +1,13 @@
 """Prepared images as a PyTorch data set that gives whole batches, and the order in which training sees them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, DistributedSampler
+from torch.utils.data import Dataset, DistributedSampler, Sampler
 
 from karyo.data.augmentation import Augmentation
 from karyo.data.prepared import Pixels, PreparedImages
@@ -15,6 +15,15 @@ from karyo.imaging.canvas import rescale_rulers
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Images (B, C, S, S) uint8, labels (B,) int64 and record indices (B,) int64."""
+
+
+class WholeCell(NamedTuple):
+    """A batch that is one cell: a network may see each of its images beside the others."""
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+
 
 _SCALE_VARIES = 0.06
 """Standard deviation of the logarithm of what a ruler is multiplied by in training: a cell contracts as a whole."""
@@ -68,7 +77,7 @@ class ChromosomeImages(Dataset[Batch]):
         return self.__getitems__([position])
 
     def __getitems__(self, positions: Sequence[int]) -> Batch:
-        """Return the batch of some positions 0..N-1."""
+        """Return the batch of some positions 0..N-1; a :class:`WholeCell` of :class:`CellPositions`."""
         indices = self._indices[np.asarray(positions, dtype=np.int64)]
         images = self._prepared.take(indices)
         if self._augmentation is None:
@@ -76,7 +85,8 @@ class ChromosomeImages(Dataset[Batch]):
             batch = batch.expand(-1, self._channels, -1, -1).contiguous() if self._channels > 1 else batch
         else:
             batch = torch.from_numpy(self._varied(images, self._augmentation, int(indices[0])))
-        return batch, torch.from_numpy(self._labels[indices]), torch.from_numpy(indices)
+        parts = batch, torch.from_numpy(self._labels[indices]), torch.from_numpy(indices)
+        return WholeCell(*parts) if isinstance(positions, CellPositions) else parts
 
     def _varied(self, images: Pixels, augmentation: Augmentation, first: int) -> Pixels:
         """Augment a batch (B, S, S) to (B, C, S, S), rulers apart."""
@@ -108,6 +118,54 @@ class TrainingSampler(DistributedSampler[Batch]):
         super().set_epoch(epoch)
         if isinstance(self.dataset, ChromosomeImages):
             self.dataset.set_epoch(epoch)
+
+
+class CellPositions(list[int]):
+    """Positions of the images of one cell."""
+
+
+class AlternatingBatches(Sampler[list[int]]):
+    """Batches of images of many cells and batches that are one whole cell, all of both once an epoch, mixed.
+
+    In a distributed run each process has its part of both, and as many of each as any other.
+
+    Args:
+        images: The order of the images.
+        cells: Positions of the images of each cell, at least one cell.
+        size: Images of a batch of many cells.
+        seed: Same seed and epoch, same order.
+    """
+
+    def __init__(self, images: TrainingSampler, cells: Sequence[Sequence[int]], size: int, seed: int) -> None:
+        self.sampler = images  # Lightning tells it the epoch
+        self._cells = [CellPositions(cell) for cell in cells]
+        self._size, self._seed = size, seed
+
+    def __len__(self) -> int:
+        """Return the number of batches of this process."""
+        return len(self._starts) + self._own_cells
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Give the batches of an epoch."""
+        images = list(self.sampler)
+        # Of every process the same draw, of which it takes its part.
+        draw = np.random.default_rng([self._seed, self.sampler.epoch])
+        cells = draw.permutation(len(self._cells)).tolist()
+        cells = (cells * self.sampler.num_replicas)[self.sampler.rank :: self.sampler.num_replicas][: self._own_cells]
+        batches = [images[start : start + self._size] for start in self._starts]
+        batches += [self._cells[cell] for cell in cells]
+        for place in draw.permutation(len(batches)).tolist():
+            yield batches[place]
+
+    @property
+    def _starts(self) -> range:
+        starts = range(0, len(self.sampler), self._size)
+        # Batch normalisation cannot learn from a batch of one.
+        return starts[:-1] if len(starts) > 1 and len(self.sampler) % self._size == 1 else starts
+
+    @property
+    def _own_cells(self) -> int:
+        return -(-len(self._cells) // self.sampler.num_replicas)
 
 
 def whole_batch(batch: Any) -> Any:

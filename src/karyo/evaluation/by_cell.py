@@ -18,8 +18,9 @@ from karyo.evaluation.deciding import DecidedCells
 from karyo.evaluation.measure import Estimate, estimate
 from karyo.evaluation.shares import wilson_interval
 
-SINGLE, PLAIN, ASSIGNED = "single", "assigned_without_sizes", "assigned"
-"""The ways to decide: each image alone, each cell together from the bands, and with sizes where they are known."""
+SINGLE, IN_CELL, PLAIN, ASSIGNED = "single", "in_cell", "assigned_without_sizes", "assigned"
+"""The ways to decide: each image alone; each by itself, but seen beside the others of its cell; each cell together from
+the bands, and with sizes where they are known."""
 
 _Counts = dict[str, NDArray[np.float64]]
 """Counts of each cell, float64 (C,), by name."""
@@ -74,6 +75,7 @@ class ByCell:
         n_cells: Their cells.
         n_pairs: Homolog pairs among them.
         resamples: Bootstrap resamples behind the intervals; 0 if there are no intervals.
+        in_cell: Each image by itself, but seen beside the others of its cell; None where the network cannot do that.
     """
 
     single: CellScores
@@ -88,6 +90,7 @@ class ByCell:
     n_cells: int
     n_pairs: int
     resamples: int
+    in_cell: CellScores | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give primitives that JSON can hold: no NaN, None where something is not defined.
@@ -96,7 +99,7 @@ class ByCell:
             ``{"single": {"accuracy": {"value", "low", "high"}, "pairs_right": ..., "cells_right": ...}, "assigned":
             ..., "assigned_without_sizes": ... | None, "gain": {"value", "low", "high"}, "gain_of_sizes": ... | None,
             "called_abnormal": ..., "tray": 2, "per_class": [{"name", "single", "assigned", "support"}, ...],
-            "n_images": ..., "n_cells": ..., "n_pairs": ..., "resamples": ...}``.
+            "n_images": ..., "n_cells": ..., "n_pairs": ..., "resamples": ..., "in_cell": ... | None}``.
         """
         return asdict(self)
 
@@ -116,6 +119,8 @@ def measure_by_cell(decided: DecidedCells, resamples: int = 1000, seed: int = 0)
     answers = {SINGLE: decided.predictions.predicted, ASSIGNED: decided.assigned}
     if decided.without_sizes is not None:
         answers[PLAIN] = decided.without_sizes
+    if decided.in_cell is not None:
+        answers[IN_CELL] = decided.in_cell.predicted
     right = {way: np.equal(each, labels) for way, each in answers.items()}
     counts = _count(right, labels, cells, len(decided.names))
     clusters = np.arange(len(decided.names), dtype=np.int64)
@@ -138,6 +143,7 @@ def measure_by_cell(decided: DecidedCells, resamples: int = 1000, seed: int = 0)
         n_cells=len(decided.names),
         n_pairs=int(counts["pairs"].sum()),
         resamples=resamples if intervals else 0,
+        in_cell=scores.get(IN_CELL),
     )
 
 
@@ -160,7 +166,7 @@ def _shares(weights: NDArray[np.float64], counts: _Counts) -> _Counts:
     """Give shares and gains of (R,) samples in which each cell stands ``weights`` (R, C) times; NaN of no pairs."""
     sums = {name: weights @ values for name, values in counts.items()}
     shares = {}
-    for way in (SINGLE, PLAIN, ASSIGNED):
+    for way in (SINGLE, IN_CELL, PLAIN, ASSIGNED):
         if f"{way} right" in sums:
             shares[f"{way} right"] = sums[f"{way} right"] / sums["images"]
             pairs = np.where(sums["pairs"] > 0, sums["pairs"], np.nan)

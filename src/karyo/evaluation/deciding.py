@@ -26,9 +26,10 @@ CELL_COLUMNS: tuple[str, ...] = (
 """Columns of ``cells.csv``: of a cell's images how many are right alone, right together and in the tray; its numbers
 as ISCN text, whether they are abnormal (yes or no), and the probability of all of them together."""
 
-IMAGE_COLUMNS: tuple[str, ...] = ("path", "cell", "label", "single", "assigned", "probability")
-"""Columns of ``assigned.csv``: the true class, the most probable one alone, the one that the whole cell leaves, and
-the probability of that; ``assigned`` is blank in the tray."""
+IMAGE_COLUMNS: tuple[str, ...] = ("path", "cell", "label", "single", "in_cell", "assigned", "probability")
+"""Columns of ``assigned.csv``: the true class, the most probable one alone, the same when it is seen beside the others
+of its cell (blank where the network cannot do that), the one that the whole cell leaves, and the probability of that;
+``assigned`` is blank in the tray."""
 
 _SMALLEST = 1e-300
 """Probability that stands for one too small for a number, before its logarithm is taken."""
@@ -39,13 +40,15 @@ class DecidedCells:
     """Predictions and what is decided about their cells.
 
     Attributes:
-        predictions: Of N images, as the network gave them.
+        predictions: Of N images, each alone, as the network gave them.
         names: The C cells, in the order in which they first come.
         cells: int64 (N,), 0..C-1, the cell of each image.
         assigned: int64 (N,), class 0..23 given the whole cell; -1 in the tray.
         without_sizes: int64 (N,), the same from the bands alone; None where sizes had no part in ``assigned`` either.
         probability: float64 (N,), 0..1, of where an image is; in the tray of being no chromosome of the cell.
         calls: C calls of the numbers of chromosomes.
+        in_cell: The same images seen beside the others of their cell, which the decisions rest on; None where the
+            network cannot do that, and they rest on ``predictions``.
     """
 
     predictions: Predictions
@@ -55,6 +58,7 @@ class DecidedCells:
     without_sizes: NDArray[np.int64] | None
     probability: NDArray[np.float64]
     calls: list[Call]
+    in_cell: Predictions | None = None
 
     def write(self, directory: Path) -> None:
         """Write ``cells.csv`` and ``assigned.csv``, each whole or not at all.
@@ -85,17 +89,19 @@ class DecidedCells:
             self.names[self.cells[index]],
             CLASSES[label],
             CLASSES[single],
+            "" if self.in_cell is None else CLASSES[int(self.in_cell.predicted[index])],
             "" if assigned < 0 else CLASSES[assigned],
             repr(float(self.probability[index])),
         ]
 
 
-def check_cells(paths: Sequence[str], cells: Sequence[str | None]) -> None:
+def check_cells(paths: Sequence[str], cells: Sequence[str | None], setting: str = "by_cell=true") -> None:
     """Refuse images of which it is not known which belong together.
 
     Args:
         paths: N names of images.
         cells: Their N cells.
+        setting: What needs to know them, as it was typed.
 
     Raises:
         SettingsError: If the cell of an image is not known, or a cell has more images than any cell has objects.
@@ -103,16 +109,16 @@ def check_cells(paths: Sequence[str], cells: Sequence[str | None]) -> None:
     unknown = [path for path, cell in zip(paths, cells, strict=True) if not cell]
     if unknown:
         raise SettingsError(
-            f"by_cell=true needs the cell of every image, and {len(unknown):,} of {len(cells):,} have none, first "
-            f"{printable(unknown[0])}; name the cells with (?P<cell>...) in data.source.pattern, or leave by_cell out."
+            f"{setting} needs the cell of every image, and {len(unknown):,} of {len(cells):,} have none, first "
+            f"{printable(unknown[0])}; name the cells with (?P<cell>...) in data.source.pattern, or leave it out."
         )
     numbers = cluster_numbers(cells)
     counts = np.bincount(numbers) if len(numbers) else np.zeros(1, np.int64)
     if counts.max() > MOST_OBJECTS:
         largest = cells[int(np.flatnonzero(numbers == counts.argmax())[0])]
         raise SettingsError(
-            f"by_cell=true needs single cells, and {printable(largest)} has {counts.max():,} images, more than "
-            f"{MOST_OBJECTS}; let (?P<cell>...) in data.source.pattern tell its cells apart, or leave by_cell out."
+            f"{setting} needs single cells, and {printable(largest)} has {counts.max():,} images, more than "
+            f"{MOST_OBJECTS}; let (?P<cell>...) in data.source.pattern tell its cells apart, or leave it out."
         )
 
 
@@ -127,15 +133,17 @@ def decide_cells(
     sizes: NDArray[np.float64] | None = None,
     norms: SizeNorms | None = None,
     priors: Priors | None = None,
+    in_cell: Predictions | None = None,
 ) -> DecidedCells:
     """Decide about each cell of a set of predictions.
 
     Args:
         predictions: Of N images, all with their cells.
-        temperature: What calibrates their probabilities.
+        temperature: What calibrates the probabilities that are decided from.
         sizes: float64 (N, 3), logarithms of area, length and mass, NaN where not known; None where none are.
         norms: The usual sizes; None leaves sizes out.
         priors: What is expected of cells; the defaults if None.
+        in_cell: Of the same images in the same order, seen beside the others of their cell: decided from, if given.
 
     Returns:
         The decisions. Reasons why a classifier might reject an image have no part in them.
@@ -145,7 +153,7 @@ def decide_cells(
     """
     check_cells(predictions.paths, predictions.cells)
     cells = cluster_numbers(predictions.cells)
-    probabilities = calibrated(log_probabilities(predictions), temperature)
+    probabilities = calibrated(log_probabilities(in_cell or predictions), temperature)
     sized = sizes is not None and norms is not None
     plain, assigned = np.full(len(cells), -1), np.full(len(cells), -1)
     probability, calls = np.zeros(len(cells)), []
@@ -160,7 +168,7 @@ def decide_cells(
             assigned[own], probability[own] = decision.labels, _of_place(decision)
             calls.append(decision.call)
             advance()
-    return DecidedCells(predictions, names, cells, assigned, plain if sized else None, probability, calls)
+    return DecidedCells(predictions, names, cells, assigned, plain if sized else None, probability, calls, in_cell)
 
 
 def _of_place(decision: Decision) -> NDArray[np.float64]:

@@ -36,9 +36,14 @@ _USE_TORCH = """\
 import torch  # a .pt2 file is a program: load none whose origin you do not know
 
 network = torch.export.load("{name}").module()
-logits, features, *distance = network(images)  # uint8 (N, 1, {size}, {size}), prepared as the passport says
+logits, features, *others = network(images)  # uint8 (N, 1, {size}, {size}), prepared as the passport says
 passport = {{"karyo": ""}}  # filled by torch.export.load("{name}", extra_files=passport): JSON, the key "preparation"
 ```"""
+
+_USE_CELLS = (
+    "It can also see each chromosome beside the others of its cell, which changes how often it is right (below): "
+    "give it all chromosomes of one cell at once, `model.predict_cell(images)`. `karyo karyotype` does so by itself."
+)
 
 
 def is_card(path: Path) -> bool:
@@ -82,7 +87,8 @@ def _use(model: Path, passport: Passport) -> list[str]:
     if model.suffix == ".pt2":
         return [_USE_TORCH.format(name=model.name, size=passport.preparation.size)]
     commands = f"From a shell: `karyo predict {model.name} images/`; as a page and an API: `karyo serve {model.name}`."
-    return [_USE.format(name=model.name), "", commands]
+    cells = [] if passport.cell_temperature is None else ["", _USE_CELLS]
+    return [_USE.format(name=model.name), "", commands, *cells]
 
 
 def _origin(passport: Passport) -> list[str]:
@@ -117,6 +123,9 @@ def _training(facts: Mapping[str, Any]) -> str:
 def _reached(measured: Mapping[str, Measured]) -> list[str]:
     shares = ("accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy")
     rows = [[name.replace("_", " "), *(_share(it, name) for it in measured.values())] for name in shares]
+    if all(it.in_cell for it in measured.values()):
+        found = [percent_with_interval(it.in_cell.accuracy) for it in measured.values() if it.in_cell]
+        rows.insert(1, ["accuracy, seen in its cell", *found])
     rows.append(["macro AUROC", *(_number(it.measures.macro_auroc) for it in measured.values())])
     rows.append(["log loss, nats", *(_number(it.measures.log_loss) for it in measured.values())])
     rows.append(["images", *(f"{it.measures.n_images:,}" for it in measured.values())])

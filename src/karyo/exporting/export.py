@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from karyo import __version__
 from karyo.data.sizes import learn_sizes
 from karyo.errors import DataError, KaryoError, SettingsError
-from karyo.exporting.answers import answers_of
+from karyo.exporting.answers import answers_of, with_cells
 from karyo.exporting.card import is_card, write_card
 from karyo.exporting.facts import training_facts
 from karyo.exporting.graph import ExportedGraph
@@ -182,10 +182,18 @@ def _translate(run: TrainedRun, wanted: Wanted, graph: ExportedGraph, draft: Pat
 def _ask(run: TrainedRun, write: Writer, draft: Path, title: str) -> Answers:
     """Ask a file about the sides that its network was not trained on."""
     network = run.trained.network
-    write(Passport(network.spec.name, run.trained.preparation, scope=Scope(distance=_FARTHEST)), draft)
+    cells = None if network.spec.context is None else 1.0
+    scope = Scope(distance=_FARTHEST)
+    write(Passport(network.spec.name, run.trained.preparation, scope=scope, cell_temperature=cells), draft)
     engine = open_engine(draft)
-    sides = [side for side in ("validation", "test") if run.sides[side]]
-    return {side: answers_of(engine, run.data, run.sides[side], f"{title}: {side}") for side in sides}
+    sides = {side: run.sides[side] for side in ("validation", "test") if run.sides[side]}
+    answers = {side: answers_of(engine, run.data, rows, f"{title}: {side}") for side, rows in sides.items()}
+    if cells is None:
+        return answers
+    return {
+        side: with_cells(engine, run.data, rows, answers[side], f"{title} cells: {side}")
+        for side, rows in sides.items()
+    }
 
 
 def open_engine(path: Path) -> Engine:
@@ -216,6 +224,7 @@ def build_passport(run: TrainedRun, wanted: Wanted, limits: Limits, measured: Ma
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         karyo=__version__,
         licence=wanted.licence,
+        cell_temperature=limits.cell_temperature,
     )
 
 

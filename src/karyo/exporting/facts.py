@@ -70,6 +70,8 @@ def _results(run: TrainedRun, measured: Mapping[str, Measured]) -> dict[str, Any
         measures = measured["test"].measures
         results["test"] = {name: asdict(getattr(measures, name)) for name in MEASURES}
         results["per_class"] = [asdict(score) for score in measures.per_class]
+        if (in_cell := measured["test"].in_cell) is not None:
+            results["test_in_cell"] = {name: asdict(getattr(in_cell, name)) for name in MEASURES}
     return results
 
 

@@ -1,11 +1,11 @@
-"""The network as it goes into a file: pixels in; logits, features and the pictures' distance out."""
+"""The network as it goes into a file: pixels in; logits, features, the pictures' distance and what cells tell out."""
 
 import copy
 
 import torch
 from torch import Tensor, nn
 
-from karyo.inference.engines import DISTANCE, FEATURES, LOGITS
+from karyo.inference.engines import CELL_LOGITS, DISTANCE, FEATURES, LOGITS
 from karyo.models.ensemble import Network, networks_of, pool
 from karyo.models.heads import GlobalAverage
 from karyo.models.network import ChromosomeNetwork
@@ -28,7 +28,8 @@ class ExportedGraph(nn.Module):
         self.network = copy.deepcopy(network).eval()
         self.average = GlobalAverage()
         self.outliers = outliers
-        self.outputs = (LOGITS, FEATURES) if outliers is None else (LOGITS, FEATURES, DISTANCE)
+        further = {DISTANCE: outliers is not None, CELL_LOGITS: network.spec.context is not None}
+        self.outputs = (LOGITS, FEATURES, *(name for name, given in further.items() if given))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute logits and features.
@@ -37,17 +38,21 @@ class ExportedGraph(nn.Module):
             images: ``(N, 1, S, S)``, uint8.
 
         Returns:
-            Logits ``(N, 24)``, the backbone's averaged features ``(N, F)``, of several networks one after another, and,
-            where it is measured, the distance ``(N,)``; float32.
+            Logits ``(N, 24)``; the backbone's averaged features ``(N, F)``, of several networks one after another;
+            where it is measured, the distance ``(N,)``; and where the network sees cells, logits ``(N, 24)`` as if
+            the batch were a whole cell. All float32.
         """
         answers = [self._answer(network, images) for network in networks_of(self.network)]
         logits, features = answers[0]
         if len(answers) > 1:
             logits = pool([each for each, _ in answers])
             features = torch.cat([each for _, each in answers], dim=1)
-        if self.outliers is None:
-            return logits, features
-        return logits, features, self.outliers(images)
+        answer = [logits, features]
+        if self.outliers is not None:
+            answer.append(self.outliers(images))
+        if CELL_LOGITS in self.outputs:
+            answer.append(self.network.forward_cell(images.expand(-1, self.network.spec.channels, -1, -1)))
+        return tuple(answer)
 
     def _answer(self, network: ChromosomeNetwork, images: Tensor) -> tuple[Tensor, Tensor]:
         grey = images.expand(-1, network.spec.channels, -1, -1)

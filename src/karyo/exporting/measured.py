@@ -30,11 +30,13 @@ class Limits:
         temperature: What logits are divided by.
         scope: Limits for images that are no single chromosome, the distance among them.
         threshold: The least probability that is accepted.
+        cell_temperature: What logits of images that are seen in their cells are divided by; None where they cannot be.
     """
 
     temperature: float
     scope: Scope
     threshold: float
+    cell_temperature: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +50,7 @@ class Measured:
         doubted: Share of images that are rejected for their pixels alone, 0..1; all of them show a chromosome, so these
             are lost without need.
         selected: What all limits together accept.
+        in_cell: The measures of images that are seen in their cells; None where they cannot be.
     """
 
     measures: Measures
@@ -55,6 +58,7 @@ class Measured:
     uncalibrated: float
     doubted: float
     selected: Selected
+    in_cell: Measures | None = None
 
 
 def settle(
@@ -75,7 +79,8 @@ def settle(
     confidence = calibrated(answer.logits, temperature).max(axis=1)
     correct = answer.logits.argmax(axis=1) == labels
     threshold = choose_threshold(confidence[left], correct[left], wanted_error)
-    return Limits(temperature, replace(scope, distance=distance), threshold)
+    of_cells = None if answer.in_cell is None else fit_temperature(answer.in_cell, labels)
+    return Limits(temperature, replace(scope, distance=distance), threshold, of_cells)
 
 
 def clear_images(run: TrainedRun, side: str, scope: Scope) -> NDArray[np.bool_]:
@@ -114,13 +119,18 @@ def measure_side(
     cells, paths = [record.cell for record in records], [record.path for record in records]
     sure = (probabilities.max(axis=1) >= limits.threshold) & (limits.threshold < 1)
     accepted = clear & sure & _near(answer, limits.scope.distance)
-    resamples = run.config.get("bootstrap", _MOST_RESAMPLES)
+    resamples = min(run.config.get("bootstrap", _MOST_RESAMPLES), _MOST_RESAMPLES)
+    seen = None
+    if answer.in_cell is not None and limits.cell_temperature is not None:
+        in_cell = calibrated(answer.in_cell, limits.cell_temperature)
+        seen = measure(Predictions(paths, cells, labels, in_cell), resamples=resamples)
     return Measured(
-        measure(Predictions(paths, cells, labels, probabilities), resamples=min(resamples, _MOST_RESAMPLES)),
+        measure(Predictions(paths, cells, labels, probabilities), resamples=resamples),
         float((original.logits.argmax(axis=1) == labels).mean()),
         float(calibration_error(labels, calibrated(answer.logits, 1.0))),
         float((~clear).mean()),
         select(accepted, probabilities.argmax(axis=1) == labels),
+        seen,
     )
 
 

@@ -52,6 +52,13 @@ class ProgramEngine:
 
     def __call__(self, images: NDArray[np.uint8]) -> Answer:
         """Run the network; see :class:`~karyo.inference.engines.Engine`."""
+        logits, _, *further = self._run(images)
+        return Answer(logits, None if self.passport.scope.distance is None else further[0])
+
+    def see_cell(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run the network over a whole cell; see :class:`~karyo.inference.engines.Engine`."""
+        return self._run(images)[-1]
+
+    def _run(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         with torch.inference_mode():
-            logits, _, *distance = self._module(torch.from_numpy(images[:, None]))
-        return Answer(logits.numpy(), distance[0].numpy() if distance else None)
+            return [each.numpy() for each in self._module(torch.from_numpy(images[:, None]))]

@@ -1,6 +1,6 @@
 """Whether an exported file says what the checkpoint says: from image file to probability, both ways."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -9,16 +9,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from karyo.chromosomes import CLASSES
 from karyo.data.records import Record
 from karyo.exporting.run import TrainedRun
 from karyo.inference import Image, Prediction, Predictor
 from karyo.inference.prediction import calibrated
+from karyo.inference.predictor import FEWEST_IN_CELL
 from karyo.progress import progress_bar
 
 LIMIT = 1e-4
 """The largest difference between two probabilities of the same image that is taken for rounding."""
 
 MOST_IMAGES = 500
+
+_MOST_CELLS = 4
 
 _BATCHES = (1, 2, 3, 7, 16, 33)
 
@@ -45,7 +49,7 @@ def verify(predictor: Predictor, run: TrainedRun) -> Verification:
 
     One way is the predictor's: it reads the file, prepares the image and runs the exported graph. The other is
     training's: the data source reads, the checkpoint's preparation prepares, and torch runs its network. Only the
-    temperature is the same number in both.
+    temperature is the same number in both. A file that sees cells is sent some whole cells as well.
 
     Args:
         predictor: The exported file, opened.
@@ -64,9 +68,26 @@ def verify(predictor: Predictor, run: TrainedRun) -> Verification:
             for _ in batch:
                 advance()
     answers, truth = np.stack([each.probabilities for each in found]), np.concatenate(expected)
+    if predictor.passport.cell_temperature is not None:
+        by_file, by_checkpoint = _whole_cells(predictor, run, predictor.passport.cell_temperature)
+        answers, truth = np.concatenate([answers, by_file]), np.concatenate([truth, by_checkpoint])
     same = answers.argmax(axis=1) == truth.argmax(axis=1)
     largest = float(np.abs(answers - truth).max())
     return Verification(len(found), tuple(sorted(set(sizes))), largest, float(same.mean()))
+
+
+def _whole_cells(
+    predictor: Predictor, run: TrainedRun, temperature: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Send some whole validation cells both ways; give the probabilities by file and by checkpoint, (N, 24) each."""
+    records = run.records("validation")
+    cells = [cell for cell in run.data.group_by_cell(run.sides["validation"]) if len(cell) >= FEWEST_IN_CELL]
+    chosen = [[records[place] for place in cell] for cell in cells[:_MOST_CELLS]]
+    found = [predictor.predict_cell([_image(run, record) for record in cell]) for cell in chosen]
+    by_file = [each.probabilities for cell in found for each in cell]
+    expected = [_by_checkpoint(run, cell, temperature, run.trained.network.forward_cell) for cell in chosen]
+    none = np.empty((0, len(CLASSES)))
+    return (np.stack(by_file), np.concatenate(expected)) if chosen else (none, none)
 
 
 def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
@@ -85,10 +106,16 @@ def _image(run: TrainedRun, record: Record) -> Image:
     return path if path.is_file() else run.data.source.read(record)
 
 
-def _by_checkpoint(run: TrainedRun, records: Sequence[Record], temperature: float) -> NDArray[np.float64]:
+def _by_checkpoint(
+    run: TrainedRun,
+    records: Sequence[Record],
+    temperature: float,
+    network: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> NDArray[np.float64]:
     """Compute calibrated probabilities as training would, float64 (N, 24)."""
+    network = network or run.trained.network
     prepared = np.stack([run.trained.preparation(run.data.source.read(record)) for record in records])
     channels = run.trained.network.spec.channels
     with torch.inference_mode():
-        logits = run.trained.network(torch.from_numpy(prepared[:, None]).expand(-1, channels, -1, -1))
+        logits = network(torch.from_numpy(prepared[:, None]).expand(-1, channels, -1, -1))
     return calibrated(logits.numpy(), temperature)

@@ -16,7 +16,7 @@ from karyo.inference.passport import METADATA_KEY, Passport
 if TYPE_CHECKING:
     import onnxruntime
 
-INPUT, LOGITS, FEATURES, DISTANCE = "images", "logits", "features", "distance"
+INPUT, LOGITS, FEATURES, DISTANCE, CELL_LOGITS = "images", "logits", "features", "distance", "cell_logits"
 """Names of the input and the outputs of an exported graph."""
 
 _LONGEST_REASON = 150
@@ -30,10 +30,12 @@ class Answer:
         logits: float32 (N, 24), before the temperature.
         distance: float32 (N,), how far the pictures are from the training images; None where the file does not measure
             it.
+        in_cell: float32 (N, 24), logits of each image seen beside the others of its cell; None where not asked.
     """
 
     logits: NDArray[np.float32]
     distance: NDArray[np.float32] | None
+    in_cell: NDArray[np.float32] | None = None
 
 
 class Engine(Protocol):
@@ -48,6 +50,16 @@ class Engine(Protocol):
 
         Args:
             images: uint8 (N, size, size), as :class:`~karyo.imaging.preparation.Preparation` gives them.
+        """
+
+    def see_cell(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a network that can see a whole cell, as its passport's ``cell_temperature`` says.
+
+        Args:
+            images: uint8 (N, size, size), the images of one cell.
+
+        Returns:
+            float32 (N, 24), logits of each image seen beside the others.
         """
 
 
@@ -88,10 +100,7 @@ class OnnxEngine:
         Raises:
             DataError: If it fails, or answers in another shape than its file declares.
         """
-        try:
-            results = self._session.run(self._outputs, {INPUT: images[:, None]})
-        except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise DataError("the model cannot be run; its file is damaged") from error
+        results = self._run(self._outputs, images)
         answer = Answer(results[0], results[1] if len(results) > 1 else None)
         if not _fits(answer.logits, (len(images), len(CLASSES))):
             raise DataError(f"the model does not answer with {len(CLASSES)} numbers an image; its file is damaged")
@@ -99,11 +108,35 @@ class OnnxEngine:
             raise DataError("the model does not measure one distance an image; its file is damaged")
         return answer
 
+    def see_cell(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run the network over a whole cell; see :class:`Engine`.
+
+        Raises:
+            DataError: As :meth:`__call__`.
+        """
+        logits: NDArray[np.float32] = self._run([CELL_LOGITS], images)[0]
+        if not _fits(logits, (len(images), len(CLASSES))):
+            raise DataError(f"the model does not answer with {len(CLASSES)} numbers an image; its file is damaged")
+        return logits
+
+    def _run(self, outputs: list[str], images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        # What sees whole cells is a network of its own beside the other: only the one that is asked shall work.
+        options.only_execute_path_to_fetches = True
+        try:
+            return list(self._session.run(outputs, {INPUT: images[:, None]}, options))
+        except Exception as error:  # onnxruntime's own exceptions have no common base
+            raise DataError("the model cannot be run; its file is damaged") from error
+
     def _try(self, shown: str) -> None:
         """Run it once: what fails shall fail when the file is opened, and the first image need not wait."""
         size = self._passport.preparation.size
         try:
             self(np.zeros((2, size, size), np.uint8))
+            if self._passport.cell_temperature is not None:
+                self.see_cell(np.zeros((2, size, size), np.uint8))
         except DataError as error:
             raise DataError(f"{shown}: {error}") from error
 
@@ -125,6 +158,8 @@ class OnnxEngine:
         measures = self._passport.scope.distance is not None
         if measures and DISTANCE not in outputs:
             raise DataError(f"{shown} does not measure the distance that its settings limit; it is damaged")
+        if self._passport.cell_temperature is not None and CELL_LOGITS not in outputs:
+            raise DataError(f"{shown} does not see whole cells as its settings say; it is damaged")
         return [LOGITS, DISTANCE] if measures else [LOGITS]
 
 

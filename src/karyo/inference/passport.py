@@ -70,6 +70,8 @@ class Passport:
         created: When it was exported, ISO 8601.
         karyo: The version that exported it.
         licence: A note on what the file may be used for.
+        cell_temperature: The same as ``temperature`` for images that are seen beside the others of their cell; None
+            where the network cannot do that.
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -89,6 +91,7 @@ class Passport:
     created: str = ""
     karyo: str = ""
     licence: str = ""
+    cell_temperature: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""
@@ -97,6 +100,8 @@ class Passport:
         if self.precision not in PRECISIONS:
             raise SettingsError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
         _check_number("temperature", self.temperature, 1e-3, 1e3)
+        if self.cell_temperature is not None:
+            _check_number("cell_temperature", self.cell_temperature, 1e-3, 1e3)
         _check_number("threshold", self.threshold, 0, 1)
         _check_licence(self.licence)
         _check_notes("training", self.training)

@@ -19,6 +19,9 @@ Image = str | Path | bytes | NDArray[np.uint8] | NDArray[np.uint16]
 """An image: the path of a file, a file's bytes, or an array, (H, W) grey or (H, W, 3) RGB."""
 
 
+FEWEST_IN_CELL = 16
+"""Images of a cell below which it is no context: statistics of so few tell more of them than of their cell."""
+
 MOST_THREADS = 256
 """Threads for one batch at most."""
 
@@ -75,6 +78,33 @@ class Predictor:
             return self.classify([self.prepare(images)])[0]
         return self.classify([self.prepare(image, position) for position, image in enumerate(images, 1)])
 
+    def predict_cell(self, images: Sequence[Image]) -> list[Prediction]:
+        """Classify the chromosomes of one cell, each by itself but seen beside the others, if the model can.
+
+        A model that was trained with ``context=cell`` does, and is right more often than about each image alone; any
+        other, and any about fewer than :data:`FEWEST_IN_CELL` images, answers as :meth:`predict` does.
+
+        Args:
+            images: Chromosomes of a single cell, whatever their number and order; no other cell's among them.
+
+        Returns:
+            A prediction for each, in the same order. That a cell has two of most chromosomes is not used; see
+            :class:`karyo.karyotype.karyotyper.Karyotyper`.
+
+        Raises:
+            DataError: If an image cannot be read; the message names it.
+        """
+        prepared = [self.prepare(image, position) for position, image in enumerate(images, 1)]
+        if not self.sees_cells or len(prepared) < FEWEST_IN_CELL:
+            return self.classify(prepared)
+        pixels = np.stack([image.pixels for image in prepared])
+        return self._predictions(prepared, self._engine(pixels), self.probabilities_in_cell(pixels))
+
+    @property
+    def sees_cells(self) -> bool:
+        """Whether the model can see a chromosome beside the others of its cell."""
+        return self.passport.cell_temperature is not None
+
     def prepare(self, image: Image, position: int = 1, name: str | None = None) -> PreparedImage:
         """Read an image, look for what is wrong with it, and bring it to the network's input.
 
@@ -100,7 +130,11 @@ class Predictor:
         if not images:
             return []
         answer = self._engine(np.stack([image.pixels for image in images]))
-        probabilities = calibrated(answer.logits, self.passport.temperature)
+        return self._predictions(images, answer, calibrated(answer.logits, self.passport.temperature))
+
+    def _predictions(
+        self, images: Sequence[PreparedImage], answer: Answer, probabilities: NDArray[np.float64]
+    ) -> list[Prediction]:
         if not np.isfinite(probabilities).all():
             raise DataError("the model's output is not a number; the file is damaged")
         return [
@@ -120,6 +154,26 @@ class Predictor:
             float64 (N, 24), calibrated; each row's sum is 1.
         """
         return calibrated(self._engine(pixels).logits, self.passport.temperature)
+
+    def probabilities_in_cell(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Ask the network about the pictures of one cell, each seen beside the others.
+
+        Args:
+            pixels: uint8 (N, size, size), as prepared; at least :data:`FEWEST_IN_CELL`.
+
+        Returns:
+            float64 (N, 24), calibrated; each row's sum is 1.
+
+        Raises:
+            ValueError: If the model does not see cells.
+            DataError: If the network answers with something that is not a number.
+        """
+        if self.passport.cell_temperature is None:
+            raise ValueError("the model does not see whole cells")
+        probabilities = calibrated(self._engine.see_cell(pixels), self.passport.cell_temperature)
+        if not np.isfinite(probabilities).all():
+            raise DataError("the model's output is not a number; the file is damaged")
+        return probabilities
 
     def _reasons(self, image: PreparedImage, answer: Answer, row: int, probability: float) -> tuple[str, ...]:
         limit = self.passport.scope.distance

@@ -13,7 +13,7 @@ from karyo.errors import DataError
 from karyo.imaging.segmentation import segment_spread
 from karyo.imaging.size import size_logarithms
 from karyo.inference.prediction import Prediction
-from karyo.inference.predictor import Predictor
+from karyo.inference.predictor import FEWEST_IN_CELL, Predictor, PreparedImage
 from karyo.inference.sizes import MEASURES
 from karyo.karyotype.cell import MOST_OBJECTS, CellObject, Karyotype, Placed
 from karyo.karyotype.decision import Decision, decide_cell
@@ -93,8 +93,9 @@ class Karyotyper:
         """
         if len(objects) > MOST_OBJECTS:
             raise DataError(f"{name} has {len(objects):,} objects; one cell has at most {MOST_OBJECTS} here")
-        alone = self._classify(objects)
-        decision = self._decide_once(objects, alone)
+        prepared = [self.predictor.prepare(each.grey, name=each.name) for each in objects]
+        alone = self._classify(prepared)
+        decision = self._decide_once(objects, prepared, alone)
         if len(objects) and not (decision.labels >= 0).any():
             raise DataError(f"{name}: none of its {_images(len(objects))} shows a chromosome")
         placed = [
@@ -104,14 +105,16 @@ class Karyotyper:
         remarks = tuple(remarks_on(objects, alone, decision))
         return Karyotype(name, placed, decision.copies, decision.call, remarks, size)
 
-    def _decide_once(self, objects: Sequence[CellObject], alone: Sequence[Prediction]) -> Decision:
+    def _decide_once(
+        self, objects: Sequence[CellObject], prepared: Sequence[PreparedImage], alone: Sequence[Prediction]
+    ) -> Decision:
         """Decide with each image counting once: a copy of a file is no second chromosome, and waits in the tray."""
         first: dict[tuple[tuple[int, ...], bytes], int] = {}
         for row, each in enumerate(objects):
             first.setdefault(_pixels(each), row)
         counted = list(first.values())
         some = [objects[row] for row in counted]
-        probabilities = np.array([alone[row].probabilities for row in counted]).reshape(-1, len(CLASSES))
+        probabilities = self._see([prepared[row] for row in counted], [alone[row] for row in counted])
         reasons = [alone[row].reasons for row in counted]
         found = any(each.relation != "given" for each in some)
         sizes, norms = self._measure(some), self.predictor.passport.sizes
@@ -120,12 +123,21 @@ class Karyotyper:
         labels[counted], classes[counted] = decision.labels, decision.classes
         return replace(decision, labels=labels, classes=classes)
 
-    def _classify(self, objects: Sequence[CellObject]) -> list[Prediction]:
-        answers: list[Prediction] = []
-        for start in range(0, len(objects), _BATCH):
-            some = objects[start : start + _BATCH]
-            answers += self.predictor.classify([self.predictor.prepare(each.grey, name=each.name) for each in some])
-        return answers
+    def _classify(self, prepared: Sequence[PreparedImage]) -> list[Prediction]:
+        starts = range(0, len(prepared), _BATCH)
+        return [answer for start in starts for answer in self.predictor.classify(prepared[start : start + _BATCH])]
+
+    def _see(self, prepared: Sequence[PreparedImage], alone: Sequence[Prediction]) -> NDArray[np.float64]:
+        """Give the probabilities to decide from, (N, 24): of each object seen in its cell if the model can, else alone.
+
+        What is no whole chromosome for its pixels alone is no part of what the others are seen in.
+        """
+        probabilities = np.array([each.probabilities for each in alone]).reshape(-1, len(CLASSES))
+        rows = [row for row, each in enumerate(prepared) if not each.doubts]
+        if self.predictor.sees_cells and len(rows) >= FEWEST_IN_CELL:
+            pixels = np.stack([prepared[row].pixels for row in rows])
+            probabilities[rows] = self.predictor.probabilities_in_cell(pixels)
+        return probabilities
 
     def _measure(self, objects: Sequence[CellObject]) -> NDArray[np.float64] | None:
         if self.predictor.passport.sizes is None:

@@ -1,6 +1,7 @@
 """The Lightning module: how a network is trained. It knows nothing of files and of configurations."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,14 +12,17 @@ from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from karyo.data.dataset import WholeCell
 from karyo.errors import SettingsError
 from karyo.models.averaging import averaged_network, from_checkpoint, to_checkpoint
+from karyo.models.cell_context import seen_as_cells
 from karyo.models.distillation import Distillation
 from karyo.models.mixup import Mix, draw_mix
 from karyo.models.network import ChromosomeNetwork
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Images uint8 ``(B, C, H, W)``, labels int64 ``(B,)``, record indices int64 ``(B,)``."""
+"""Images uint8 ``(B, C, H, W)``, labels int64 ``(B,)``, record indices int64 ``(B,)``; a whole cell comes as a
+:class:`~karyo.data.dataset.WholeCell`."""
 
 
 class Classifier(pl.LightningModule):
@@ -80,7 +84,7 @@ class Classifier(pl.LightningModule):
         self.accuracies = nn.ModuleDict(
             {
                 f"{stage}_side": MulticlassAccuracy(classes, average="micro", validate_args=False)
-                for stage in ("train", "validation")
+                for stage in ("train", "validation", *(["in_cell"] if network.spec.context else []))
             }
         )
         # Not a number has to show: by default it would be left out of the mean, and a diverged run would look fine.
@@ -114,7 +118,8 @@ class Classifier(pl.LightningModule):
             images = mix.images(images)
         images = images.contiguous(memory_format=self._memory_format)
         taught = None if self._distillation is None else self._distillation.answers(images)
-        logits, auxiliary = self.network.forward_training(images)
+        with seen_as_cells(self.network) if isinstance(batch, WholeCell) else nullcontext():
+            logits, auxiliary = self.network.forward_training(images)
         loss = self._loss(logits, labels, mix, taught)
         self._measure("train", batch_index, loss, logits, labels)
         if auxiliary is not None:
@@ -138,6 +143,18 @@ class Classifier(pl.LightningModule):
         images, labels, _ = batch
         logits = self(images)
         self._measure("validation", batch_index, self.loss(logits, labels), logits, labels)
+        if self.network.spec.context is not None:
+            self._validate_in_cell(batch, batch_index)
+
+    def _validate_in_cell(self, batch: Batch, batch_index: int) -> None:
+        """Measure the same with each image seen beside the others of its cell."""
+        images, labels, _ = batch
+        with seen_as_cells(self) if isinstance(batch, WholeCell) else nullcontext():
+            logits = self(images)
+        accuracy = self.accuracies["in_cell_side"]
+        accuracy.update(logits, labels)  # type: ignore[operator]
+        if batch_index == 0:
+            self.log("validation/accuracy_in_cell", accuracy, on_step=False, on_epoch=True)  # type: ignore[arg-type]
 
     def _measure(self, stage: str, batch_index: int, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         mean_loss, accuracy = self.losses[f"{stage}_side"], self.accuracies[f"{stage}_side"]

@@ -16,6 +16,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from karyo.models.cell_context import seen_as_cells
 from karyo.models.network import ChromosomeNetwork
 
 _LONGEST_NAME = 100
@@ -29,11 +30,13 @@ class EnsembleSpec:
         name: How many of which networks, ``"3 x resnet18"``.
         image_size: Side of the square input in pixels.
         channels: 1: each network takes as many copies of the grey channel as it wants.
+        context: ``"cell"`` where each network can be asked about whole cells; else None.
     """
 
     name: str
     image_size: int
     channels: int = 1
+    context: str | None = None
 
 
 class Ensemble(nn.Module):
@@ -53,7 +56,9 @@ class Ensemble(nn.Module):
     def __init__(self, networks: Sequence[ChromosomeNetwork]) -> None:
         super().__init__()
         self.members = nn.ModuleList(networks).eval()
-        self.spec = EnsembleSpec(_name(networks), networks[0].spec.image_size)
+        first = networks[0].spec
+        context = first.context if len({network.spec.context for network in networks}) == 1 else None
+        self.spec = EnsembleSpec(_name(networks), first.image_size, context=context)
 
     @property
     def networks(self) -> list[ChromosomeNetwork]:
@@ -74,6 +79,12 @@ class Ensemble(nn.Module):
         grey = images[:, :1]
         answers = [network(grey.expand(-1, network.spec.channels, -1, -1)) for network in self.networks]
         return pool([answer / temperature for answer in answers])
+
+    def forward_cell(self, images: Tensor) -> Tensor:
+        """Compute the same of the images of one cell, each seen beside the others by the members that can."""
+        with seen_as_cells(self):
+            logits: Tensor = self(images)
+        return logits
 
 
 Network = ChromosomeNetwork | Ensemble

@@ -15,6 +15,7 @@ from karyo.models.backbones import (
     feature_channels,
     strip,
 )
+from karyo.models.cell_context import CELL, add_cell_context, fitted_to_context, seen_as_cells
 from karyo.models.heads import HEADS, initialise_dense
 from karyo.models.weights import fill, load_weights
 
@@ -32,6 +33,7 @@ class NetworkSpec:
         head_options: Keyword arguments of the head (``dropout``, ``relu``).
         n_classes: Number of logits.
         options: Further keyword arguments of the library's builder; weights of the library then fit no more.
+        context: ``"cell"``: it can be asked about the images of a whole cell at once too; None: about each alone.
     """
 
     library: str
@@ -42,6 +44,7 @@ class NetworkSpec:
     head_options: dict[str, float | bool] = field(default_factory=dict)
     n_classes: int = len(CLASSES)
     options: dict[str, Any] = field(default_factory=dict)
+    context: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the attributes as primitives."""
@@ -84,6 +87,8 @@ class ChromosomeNetwork(nn.Module):
         library_network = build_library_network(spec.backbone)
         own_state = load_weights(library_network, spec.backbone, pretrained, weights)
         self.backbone = strip(library_network, spec.backbone)
+        if spec.context == CELL:
+            add_cell_context(self.backbone, spec.name)
         features = feature_channels(self.backbone, spec.backbone)
         self.head = _build_head(spec, features)
         self.auxiliary = (
@@ -92,7 +97,8 @@ class ChromosomeNetwork(nn.Module):
         self.register_buffer("pixel_mean", torch.tensor(0.5))
         self.register_buffer("pixel_std", torch.tensor(0.5))
         if own_state is not None:
-            fill(self, own_state, f"weights={weights}", optional=("head.", "auxiliary."))
+            fitted = fitted_to_context(own_state, self.state_dict())
+            fill(self, fitted, f"weights={weights}", optional=("head.", "auxiliary."))
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute logits.
@@ -104,6 +110,20 @@ class ChromosomeNetwork(nn.Module):
             Logits ``(N, n_classes)``, float.
         """
         logits: Tensor = self.head(self.backbone(self.normalise(images)))
+        return logits
+
+    def forward_cell(self, images: Tensor) -> Tensor:
+        """Compute logits of the images of one cell, each seen beside the others.
+
+        Args:
+            images: As :meth:`forward` takes them: a whole cell, of at least
+                :data:`~karyo.inference.predictor.FEWEST_IN_CELL` images.
+
+        Returns:
+            Logits ``(N, n_classes)``, float. A network without ``context`` answers as :meth:`forward` does.
+        """
+        with seen_as_cells(self):
+            logits: Tensor = self(images)
         return logits
 
     def forward_training(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -137,6 +157,8 @@ def _check(spec: NetworkSpec, pretrained: bool, weights: str | None) -> None:
         raise SettingsError(f"model.spec.head={spec.head} is unknown; it can be {' or '.join(HEADS)}.")
     if spec.channels not in (1, 3):
         raise SettingsError(f"channels={spec.channels} cannot be; it is 1 (grey) or 3.")
+    if spec.context not in (None, CELL):
+        raise SettingsError(f"context={spec.context} is unknown; it is {CELL} or null.")
     if spec.image_size < 1:
         raise SettingsError(f"image_size={spec.image_size} cannot be; it is a number of pixels above 0.")
     if pretrained and weights:

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from karyo.evaluation.by_cell import ASSIGNED, PLAIN, SINGLE
+from karyo.evaluation.by_cell import ASSIGNED, IN_CELL, PLAIN, SINGLE
 from karyo.evaluation.measure import Estimate
 from karyo.reports.fields import estimate_at, number_at, percent, percent_with_interval, value_at
 
@@ -32,9 +32,10 @@ def by_cell_table(summary: Mapping[str, Any]) -> Table | None:
     measured = value_at(summary, "by_cell")
     if not isinstance(measured, Mapping):
         return None
-    ways = {SINGLE: "each alone", ASSIGNED: "each cell together"}
-    if isinstance(measured.get(PLAIN), Mapping):
-        ways = {SINGLE: "each alone", PLAIN: "cell together, bands", ASSIGNED: "bands and sizes"}
+    sized, context = (isinstance(measured.get(way), Mapping) for way in (PLAIN, IN_CELL))
+    ways = {SINGLE: "each alone"}
+    ways |= {IN_CELL: "each, in its cell"} if context else {}
+    ways |= {PLAIN: "cell together, bands", ASSIGNED: "bands and sizes"} if sized else {ASSIGNED: "each cell together"}
     table = Table(
         title="Each cell decided together",
         title_justify="left",

@@ -10,7 +10,7 @@ from rich.text import Text
 from karyo.chromosomes import CLASSES
 from karyo.evaluation.measure import Estimate
 from karyo.files import csv_text, write_names
-from karyo.reports.comparing.crossed import ASSIGNED, MEASURES, SINGLE, CrossValidation, Scores, Spread
+from karyo.reports.comparing.crossed import ASSIGNED, IN_CELL, MEASURES, SINGLE, CrossValidation, Scores, Spread
 from karyo.reports.comparing.result import Board, Comparison
 from karyo.reports.fields import percent, percent_with_interval
 from karyo.reports.markdown import markdown_safe, markdown_table
@@ -23,18 +23,46 @@ EXPLAINED = (
     "All folds together, each test image once. Intervals hold 95 %, from resampling what the line names; “folds” is "
     "the mean of the folds ± their standard deviation."
 )
+IN_CELL_EXPLAINED = (
+    " “In its cell”: each image by itself too, but seen beside the others of its cell, of which no class is known."
+)
 
-COLUMNS = (("single", SINGLE, "accuracy"), ("macro-F1", SINGLE, "macro_f1"), ("assigned", ASSIGNED, "accuracy"))
-FURTHER = (("macro-F1 assigned", ASSIGNED, "macro_f1"), ("cells right", ASSIGNED, "cells_right"))
-"""What a table shows: title, way and measure; the further ones where there is room."""
+Column = tuple[str, str, str]
+"""Title, way and measure."""
 
-_WIDE = 105
-"""Characters in which the whole table fits."""
+COLUMNS: tuple[Column, ...] = (
+    ("single", SINGLE, "accuracy"),
+    ("macro-F1", SINGLE, "macro_f1"),
+    ("in its cell", IN_CELL, "accuracy"),
+    ("assigned", ASSIGNED, "accuracy"),
+)
+FURTHER: tuple[Column, ...] = (
+    ("macro-F1 assigned", ASSIGNED, "macro_f1"),
+    ("cells right", ASSIGNED, "cells_right"),
+)
+"""What a table shows; the further ones where there is room."""
+
+_WIDE, _WIDER = 105, 128
+"""Characters in which the whole table fits, without and with what is seen in cells."""
 
 _CSV = ("board", "setting", "folds", "runs", "way", "measure", "class", "resampled", "units", "value", "low", "high")
 
 
-def lines_of(crossed: CrossValidation, columns: Iterable[tuple[str, str, str]]) -> list[tuple[str, list[str]]]:
+def columns_of(board: Board, columns: Iterable[Column]) -> list[Column]:
+    """Leave out what no setting of a board can do: to see an image in its cell."""
+    return [column for column in columns if column[1] != IN_CELL or _sees_cells(board)]
+
+
+def explained(board: Board) -> str:
+    """Say what the numbers of a board's table are."""
+    return EXPLAINED + (IN_CELL_EXPLAINED if _sees_cells(board) else "")
+
+
+def _sees_cells(board: Board) -> bool:
+    return any(IN_CELL in crossed.own for crossed in board.crossed)
+
+
+def lines_of(crossed: CrossValidation, columns: Iterable[Column]) -> list[tuple[str, list[str]]]:
     """Write a setting's numbers: a line for each unit that was resampled, and one for the spread of the folds.
 
     Returns:
@@ -97,7 +125,7 @@ def _table(board: Board, width: int) -> Table:
     table = Table(
         title=Text(f"Cross-validation, all folds together\n{board.title}"),
         title_justify="left",
-        caption=EXPLAINED,
+        caption=explained(board),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -107,7 +135,12 @@ def _table(board: Board, width: int) -> Table:
     table.add_column("folds", justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
     # Numbers are never cut: where they do not fit, the less important ones are left to the files.
-    columns = (*COLUMNS, FURTHER[-1]) if width >= _WIDE else (COLUMNS[0], COLUMNS[-1])
+    wide = (
+        (*COLUMNS, FURTHER[-1])
+        if width >= (_WIDER if _sees_cells(board) else _WIDE)
+        else [each for each in COLUMNS if each[2] == "accuracy"]
+    )
+    columns = columns_of(board, wide)
     for title, _, _ in columns:
         table.add_column(f"{title} %", justify="right", no_wrap=True)
     for crossed in board.crossed:
@@ -118,16 +151,17 @@ def _table(board: Board, width: int) -> Table:
 
 
 def _section(board: Board) -> str:
-    header = ["setting", "folds", "images", "from", *(title for title, _, _ in (*COLUMNS, *FURTHER))]
+    columns = columns_of(board, (*COLUMNS, *FURTHER))
+    header = ["setting", "folds", "images", "from", *(title for title, _, _ in columns)]
     rows = []
     for crossed in board.crossed:
-        for place, (unit, cells) in enumerate(lines_of(crossed, (*COLUMNS, *FURTHER))):
+        for place, (unit, cells) in enumerate(lines_of(crossed, columns)):
             head = [crossed.label, folds_text(crossed), f"{crossed.images:,}"] if place == 0 else ["", "", ""]
             rows.append([*head, unit, *cells])
     first = board.crossed[0]
     parts = [
         f"## {markdown_safe(board.title)}\n",
-        f"{EXPLAINED}\n",
+        f"{explained(board)}\n",
         markdown_table(header, rows, ("setting", "from")),
         f"Classes, {markdown_safe(first.label)} (intervals from {_count(first.resampled[first.unit], first.unit)}):\n",
         _classes(first),
@@ -136,7 +170,8 @@ def _section(board: Board) -> str:
 
 
 def _classes(crossed: CrossValidation) -> str:
-    ways = {"recall, single": SINGLE} | ({"recall, assigned": ASSIGNED} if ASSIGNED in crossed.own else {})
+    named = {"recall, single": SINGLE, "recall, in its cell": IN_CELL, "recall, assigned": ASSIGNED}
+    ways = {name: way for name, way in named.items() if way in crossed.own}
     rows = [
         [name, f"{crossed.support[label]:,}", *(_plain(crossed.own[way].recalls[label]) for way in ways.values())]
         for label, name in enumerate(CLASSES)

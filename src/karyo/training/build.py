@@ -18,6 +18,8 @@ from karyo.data.datamodule import ChromosomeData
 from karyo.errors import KaryoError, SettingsError
 from karyo.imaging.preparation import Preparation
 from karyo.imaging.steps import Chain
+from karyo.inference.predictor import FEWEST_IN_CELL
+from karyo.models.cell_context import CELL
 from karyo.models.classifier import Classifier
 from karyo.models.distillation import Distillation
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
@@ -42,7 +44,12 @@ def build_network(config: DictConfig, image_size: int, start: Path | None = None
     """
     spec = OmegaConf.to_container(config.model.spec, resolve=True)
     try:
-        network_spec = NetworkSpec(image_size=image_size, channels=config.channels, **spec)  # type: ignore[arg-type]
+        network_spec = NetworkSpec(
+            image_size=image_size,
+            channels=config.channels,
+            context=config.get("context"),
+            **spec,  # type: ignore[arg-type]
+        )
     except TypeError as error:
         raise SettingsError(f"model={config.model}: {error}.") from error
     return ChromosomeNetwork(
@@ -53,8 +60,9 @@ def build_network(config: DictConfig, image_size: int, start: Path | None = None
 def build_data(config: DictConfig, preparation: Preparation) -> ChromosomeData:
     """Build the data module of `data`, with its augmentation."""
     augmentation = build(config.augmentation, channels=config.channels)
+    cells = {"fewest": FEWEST_IN_CELL} if config.get("context") == CELL else {}
     # As primitives: Hydra would take a dataclass for a configuration and its steps apart.
-    data: ChromosomeData = build(config.data, preparation=preparation.to_dict(), augmentation=augmentation)
+    data: ChromosomeData = build(config.data, preparation=preparation.to_dict(), augmentation=augmentation, **cells)
     return data
 
 
@@ -110,6 +118,7 @@ def build_trainer(config: DictConfig, loggers: list[Logger], own: Sequence[Callb
     try:
         trainer: pl.Trainer = build(
             config.trainer,
+            strategy=_strategy(config),
             logger=loggers,
             callbacks=callbacks,
             plugins=[CheckpointFiles()],
@@ -119,6 +128,13 @@ def build_trainer(config: DictConfig, loggers: list[Logger], own: Sequence[Callb
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise SettingsError(f"trainer: {str(error).splitlines()[0]}") from error
     return trainer
+
+
+def _strategy(config: DictConfig) -> Any:
+    """Give the strategy; one of several processes must know that batches of two kinds use different weights."""
+    strategy = config.trainer.get("strategy", "auto")
+    several = strategy in ("ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")
+    return f"{strategy}_find_unused_parameters_true" if several and config.get("context") == CELL else strategy
 
 
 def build_all(nodes: DictConfig | None) -> list[Any]:

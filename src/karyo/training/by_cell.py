@@ -21,7 +21,7 @@ from karyo.evaluation.bootstrap import cluster_numbers
 from karyo.evaluation.by_cell import ByCell, measure_by_cell
 from karyo.evaluation.calibration import fit_temperature
 from karyo.evaluation.deciding import DecidedCells, decide_cells, log_probabilities
-from karyo.evaluation.predict import predict
+from karyo.evaluation.predict import predict, predict_in_cells
 from karyo.evaluation.predictions import Predictions
 from karyo.files import write_text
 from karyo.inference.sizes import SizeNorms
@@ -132,7 +132,7 @@ def measure_at_the_end(
     positions = [position_of[path] for path in predictions.paths]
     try:
         learned = learn_from_run([directory], data, trained, device)
-        measured = measure_cells(config, predictions, data, positions, learned)
+        measured = measure_cells(config, predictions, data, positions, learned, trained, device)
     except KaryoError as error:
         if wanted:
             raise
@@ -166,7 +166,7 @@ def learn_from_run(
     temperature = 1.0
     validation = side_of_splits(directories, "validation", data.records)
     if validation:
-        answers = predict(trained.network, data.ordered_dataloader(validation), data.records, device=device)
+        answers = _answers(trained, data, validation, device)
         temperature = fit_temperature(log_probabilities(answers), answers.labels)
     else:
         remarks.append("The run has no validation images, so its probabilities are as the network gives them.")
@@ -194,8 +194,23 @@ def open_own(run_config: DictConfig, trained: TrainedNetwork, batch_size: int) -
     return data
 
 
+def _answers(
+    trained: TrainedNetwork, data: ChromosomeData, positions: Sequence[int], device: torch.device
+) -> Predictions:
+    """Ask a network as decisions about cells will: about whole cells if it can, else about each image alone."""
+    if trained.network.spec.context is not None:
+        return predict_in_cells(trained.network, data, positions, device)
+    return predict(trained.network, data.ordered_dataloader(positions), data.records, device=device)
+
+
 def measure_cells(
-    config: DictConfig, predictions: Predictions, data: ChromosomeData, positions: Sequence[int], learned: Learned
+    config: DictConfig,
+    predictions: Predictions,
+    data: ChromosomeData,
+    positions: Sequence[int],
+    learned: Learned,
+    trained: TrainedNetwork,
+    device: torch.device,
 ) -> CellsMeasured:
     """Decide about the cells of a part of a data set, and measure that.
 
@@ -205,10 +220,13 @@ def measure_cells(
         data: The data.
         positions: Of the part's images in ``data.records``.
         learned: From the run.
+        trained: Its network; one that can see whole cells is asked about them.
+        device: Where to compute.
     """
+    in_cell = None if trained.network.spec.context is None else _answers(trained, data, positions, device)
     records = [data.records[position] for position in positions]
     sizes = None if learned.norms is None else measure_sizes(data.source, records, data.preparation.polarity)
-    decided = decide_cells(predictions, learned.temperature, sizes, learned.norms)
+    decided = decide_cells(predictions, learned.temperature, sizes, learned.norms, in_cell=in_cell)
     measures = measure_by_cell(decided, resamples=config.bootstrap, seed=config.seed)
     unmeasured = 0 if sizes is None else int((~np.isfinite(sizes).all(axis=1)).sum())
     remarks = [*learned.remarks, *_torn(data.records, records)]

@@ -77,10 +77,10 @@ def evaluate_run(config: DictConfig) -> None:
     same_data = data.fingerprint == trained.data_fingerprint
     positions = positions_of(part, measured, data, same_data)
     learned = prepare_cells(config, measured, data, positions) if config.by_cell else None
-    loader = data.ordered_dataloader(positions)
-    predictions = predict(trained.network, loader, data.records, device=measuring_device(config.accelerator))
+    loader, device = data.ordered_dataloader(positions), measuring_device(config.accelerator)
+    predictions = predict(trained.network, loader, data.records, device=device)
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
-    cells = measure_cells(config, predictions, data, positions, learned) if learned else None
+    cells = measure_cells(config, predictions, data, positions, learned, trained, device) if learned else None
     record = RunRecord(Path(HydraConfig.get().runtime.output_dir))
     unseen = part == "test" or (part == "all" and data.fingerprint not in measured.fingerprints)
     record.start(

@@ -88,6 +88,8 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
     teachers = open_teachers(config, record)
     data = build_data(config, preparation)
     data.setup()
+    if config.get("context"):
+        check_cells([record.path for record in data.records], [record.cell for record in data.records], "context=cell")
     if config.get("by_cell"):
         tested = [data.records[position] for position in data.split.test.tolist()]
         check_cells([record.path for record in tested], [record.cell for record in tested])

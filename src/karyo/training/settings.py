@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from karyo.errors import SettingsError
 from karyo.models.backbones import native_size
+from karyo.models.cell_context import CELL
 
 NORMALISATIONS: dict[str, tuple[float, float] | None] = {
     "statistics": None,
@@ -45,6 +46,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value is None or (_is_whole(value) and value > 0),
         "a whole number of pixels, or null for the input's own size",
     ),
+    "context": (lambda value: value in (None, CELL), "cell, or null"),
     "channels": (lambda value: value in (1, 3), "1 (grey) or 3"),
     "label_smoothing": (lambda value: _is_number(value) and 0 <= value < 1, "a number from 0 to below 1"),
     "mixup": (

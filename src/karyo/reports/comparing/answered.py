@@ -34,6 +34,8 @@ class Answered:
         cases: N cases; None where unknown.
         labels: int64 (N,), true classes 0..23.
         single: int64 (N,), the most probable class alone.
+        in_cell: int64 (N,), the most probable class when it is seen beside the others of its cell; None where the run
+            was not measured by cell, or its network cannot do that.
         assigned: int64 (N,), the class with the whole cell together, :data:`TRAY` if placed nowhere; None where the run
             was not measured by cell.
     """
@@ -43,6 +45,7 @@ class Answered:
     cases: list[str | None]
     labels: NDArray[np.int64]
     single: NDArray[np.int64]
+    in_cell: NDArray[np.int64] | None
     assigned: NDArray[np.int64] | None
 
 
@@ -69,13 +72,21 @@ def read_answered(run: RunResult, problems: list[str]) -> Answered | None:
             f"{path} cannot be used: {str(error).rstrip('.')}; its fold is left out of the cross-validation."
         )
         return None
-    assigned = _assigned(run, predictions, problems) if run.by_cell else None
+    in_cell, assigned = _by_cell(run, predictions, problems) if run.by_cell else (None, None)
     cases = _cases(run, predictions.paths)
-    return Answered(predictions.paths, predictions.cells, cases, predictions.labels, predictions.predicted, assigned)
+    return Answered(
+        predictions.paths, predictions.cells, cases, predictions.labels, predictions.predicted, in_cell, assigned
+    )
 
 
-def _assigned(run: RunResult, predictions: Predictions, problems: list[str]) -> NDArray[np.int64] | None:
-    """Read the classes that whole cells left, in the order of the predictions; None, and a problem, if they are not."""
+def _by_cell(
+    run: RunResult, predictions: Predictions, problems: list[str]
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
+    """Read the classes in the light of whole cells, and those that whole cells left, in the order of the predictions.
+
+    Returns:
+        None for what was not measured; twice None, and a problem, if the file cannot be used.
+    """
     path = run.directory / ASSIGNED_NAME
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -87,7 +98,9 @@ def _assigned(run: RunResult, predictions: Predictions, problems: list[str]) -> 
         measured = number_at(run.by_cell, "assigned", "accuracy", "value")
         if measured is None or abs(float(np.equal(assigned, predictions.labels).mean()) - measured) > _ROUNDING:
             raise DataError(f"it is not what {BY_CELL_NAME} measured")
-        return assigned
+        seen = all(row.get("in_cell") for row in own)
+        in_cell = np.array([parse_label(row["in_cell"]) for row in own], dtype=np.int64) if seen else None
+        return in_cell, assigned
     except FileNotFoundError:
         reason = "is missing"
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error, DataError) as error:
@@ -97,7 +110,7 @@ def _assigned(run: RunResult, predictions: Predictions, problems: list[str]) -> 
         f"{path} {reason}, so its setting's assigned accuracy is not pooled over folds; "
         f"python src/evaluate.py run={run.directory} by_cell=true writes it."
     )
-    return None
+    return None, None
 
 
 def _cases(run: RunResult, paths: Sequence[str]) -> list[str | None]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from karyo.evaluation.measure import Estimate
 
-SINGLE, ASSIGNED = "single", "assigned"
-"""The ways to decide: each image alone, and each cell together."""
+SINGLE, IN_CELL, ASSIGNED = "single", "in_cell", "assigned"
+"""The ways to decide: each image alone; by itself, but seen beside the others of its cell; and each cell together."""
 
 MEASURES = ("accuracy", "macro_f1", "cells_right")
 """What is measured of each way: the attributes of :class:`Scores` that are one number."""
@@ -58,7 +58,8 @@ class CrossValidation:
         cells: Their cells; 0 where cells are not known.
         resampled: For each unit that was drawn with replacement (``case``, ``cell`` or ``image``), the split's own
             first, how many there are.
-        scores: By unit, then by way; ``assigned`` only where every run was measured by cell.
+        scores: By unit, then by way; ``assigned`` only where every run was measured by cell, ``in_cell`` only where
+            every network sees cells.
         spread: By way, then by measure.
         support: 24 numbers of images of a class.
     """

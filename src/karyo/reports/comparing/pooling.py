@@ -18,7 +18,7 @@ from karyo.chromosomes import CLASSES
 from karyo.evaluation.bootstrap import bootstrap_intervals, cluster_numbers
 from karyo.evaluation.measure import estimate
 from karyo.reports.comparing.answered import TRAY, Answered, read_answered
-from karyo.reports.comparing.crossed import ASSIGNED, MEASURES, SINGLE, CrossValidation, Scores, Spread
+from karyo.reports.comparing.crossed import ASSIGNED, IN_CELL, MEASURES, SINGLE, CrossValidation, Scores, Spread
 from karyo.reports.comparing.result import Board, Contender, RunResult
 from karyo.reports.fields import number_at, text_at
 
@@ -104,7 +104,11 @@ def _expected(run: RunResult) -> int | None:
 
 def _ways(answered: Sequence[Answered]) -> tuple[str, ...]:
     """Name the ways that every run has: a mean over some folds would be of other images."""
-    return (SINGLE, ASSIGNED) if all(answers.assigned is not None for answers in answered) else (SINGLE,)
+    has = {
+        IN_CELL: all(answers.in_cell is not None for answers in answered),
+        ASSIGNED: all(answers.assigned is not None for answers in answered),
+    }
+    return (SINGLE, *(way for way, everywhere in has.items() if everywhere))
 
 
 def _units(answered: Sequence[Answered], level: str) -> dict[str, NDArray[np.int64]]:
@@ -186,8 +190,8 @@ def _count_cells(
 
 
 def _said(answers: Answered, way: str) -> NDArray[np.int64]:
-    assigned = answers.assigned
-    return assigned if way == ASSIGNED and assigned is not None else answers.single
+    said = {IN_CELL: answers.in_cell, ASSIGNED: answers.assigned}.get(way)
+    return answers.single if said is None else said
 
 
 def _measures(weights: Floats, counts: _Counts) -> dict[str, Floats]:

@@ -5,12 +5,16 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from karyo.chromosomes import CLASSES
 from karyo.evaluation.measure import Estimate
-from karyo.reports.comparing.crossed import ASSIGNED, SINGLE, CrossValidation
+from karyo.reports.comparing.crossed import ASSIGNED, IN_CELL, SINGLE, CrossValidation
 from karyo.reports.page.drawing import shown
-from karyo.reports.theme import BLUE, INK, VERMILLION, add_title, new_figure, style_axes
+from karyo.reports.theme import BLUE, GREEN, INK, VERMILLION, add_title, new_figure, style_axes
 
 _WIDTH, _HEIGHT = 10.5, 4.6
-_WAYS = {SINGLE: ("each alone", VERMILLION, "o"), ASSIGNED: ("each cell together", BLUE, "s")}
+_WAYS = {
+    SINGLE: ("each alone", VERMILLION, "o"),
+    IN_CELL: ("each, in its cell", GREEN, "D"),
+    ASSIGNED: ("each cell together", BLUE, "s"),
+}
 
 
 def draw_class_recalls(crossed: CrossValidation) -> Figure:
@@ -29,7 +33,7 @@ def draw_class_recalls(crossed: CrossValidation) -> Figure:
     ways = [way for way in _WAYS if way in crossed.own]
     for number, way in enumerate(ways):
         name, colour, marker = _WAYS[way]
-        across = (number - (len(ways) - 1) / 2) * 0.3
+        across = (number - (len(ways) - 1) / 2) * 0.6 / len(ways)
         points = [
             (label + across, recall)
             for label, recall in enumerate(crossed.own[way].recalls)

@@ -1,5 +1,6 @@
 """A board's cross-validation, ablation and origins as the page shows them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from karyo.reports import ablation, cross_validation
@@ -55,10 +56,11 @@ class Tables:
 def tables_of(board: Board) -> Tables:
     """Give the tables of a board."""
     found = board.ablation
+    columns = cross_validation.columns_of(board, _COLUMNS)
     return Tables(
-        crossed_columns=tuple(f"{title} %" for title, _, _ in _COLUMNS),
-        crossed=tuple(line for crossed in board.crossed for line in _crossed_lines(crossed)),
-        crossed_explained=cross_validation.EXPLAINED,
+        crossed_columns=tuple(f"{title} %" for title, _, _ in columns),
+        crossed=tuple(line for crossed in board.crossed for line in _crossed_lines(crossed, columns)),
+        crossed_explained=cross_validation.explained(board),
         changes_columns=ablation.TITLES[1:],
         changes=() if found is None else tuple(_change_line(change, found) for change in found.changes),
         changes_explained=ablation.EXPLAINED,
@@ -67,14 +69,14 @@ def tables_of(board: Board) -> Tables:
     )
 
 
-def _crossed_lines(crossed: CrossValidation) -> list[Line]:
+def _crossed_lines(crossed: CrossValidation, columns: Sequence[cross_validation.Column]) -> list[Line]:
     return [
         Line(
             (crossed.label if place == 0 else "", cross_validation.folds_text(crossed) if place == 0 else "", unit),
             tuple(cell.replace(" %", "") for cell in cells),
             place == 0,
         )
-        for place, (unit, cells) in enumerate(cross_validation.lines_of(crossed, _COLUMNS))
+        for place, (unit, cells) in enumerate(cross_validation.lines_of(crossed, columns))
     ]
 
 
