@@ -52,20 +52,23 @@ def test_the_default_run_reaches_its_accuracy(tmp_path: Path) -> None:
     assert "python src/evaluate.py run=logs/train/" in done.stdout
 
 
-def test_two_processes_train_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("context", ["null", "cell"])
+def test_two_processes_train_together(tmp_path: Path, context: str) -> None:
     settings = (*TINY, "trainer=ddp", "trainer.accelerator=cpu", "batch_size=16", "epochs=4", "lr=3e-3")
+    settings = (*settings, f"context={context}")
     done = command(tmp_path, str(REPOSITORY / "src/train.py"), *settings)
     assert done.returncode == 0, done.stdout + done.stderr
     record = only_record(tmp_path)
     assert record["status"] == "finished"
     assert record["config"]["trainer"]["devices"] == 2
-    # Each process takes half of the images, 16 a step.
+    # Each process takes half of the images, 16 a step, and half of the cells, one a step.
     import torch
 
     (last,) = tmp_path.glob("logs/train/*/checkpoints/last.ckpt")
     steps = torch.load(last, weights_only=True)["global_step"]
     of_one_process = math.ceil(record["data"]["sides"][0]["images"] / 2)
-    assert steps == 4 * math.ceil(of_one_process / 16)
+    cells = math.ceil(record["data"]["sides"][0]["cells"] / 2) if context == "cell" else 0
+    assert steps == 4 * (math.ceil(of_one_process / 16) + cells)
     with next(tmp_path.glob("logs/train/*/epochs.csv")).open(encoding="utf-8") as lines:
         losses = [float(row["train_loss"]) for row in csv.DictReader(lines)]
     assert len(losses) == 4
@@ -119,10 +122,10 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("experiment", ["gband", "qband", "spreads"])
 def test_the_recipes_learn_from_real_chromosomes(real_data: Path, tmp_path: Path, experiment: str) -> None:
-    settings = (f"experiment={experiment}", f"data.root={real_data}", "epochs=2", "image_size=48", "bootstrap=50")
+    settings = (f"experiment={experiment}", f"data.root={real_data}", "epochs=3", "image_size=48", "bootstrap=50")
     done = command(tmp_path, str(REPOSITORY / "src/train.py"), *settings)
     assert done.returncode == 0, done.stdout + done.stderr
-    # Two short epochs at a quarter of the pixels: far from the recipe's accuracy, and far from guessing (4 %).
+    # Three short epochs at a quarter of the pixels: far from the recipe's accuracy, and far from guessing (4 %).
     assert only_record(tmp_path)["test"]["accuracy"]["value"] > 0.3
     other = "gband65" if experiment == "qband" else "bioimlab"
     (run,) = tmp_path.glob("logs/train/*")
