@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from conftest import Result
 
 
 def other_network(run: Path, place: Path, seed: int = 1) -> Path:
@@ -47,3 +48,13 @@ def exchange(run: Path, one: str, other: str, count: int = 3) -> Path:
     split[one][:count], split[other][:count] = split[other][:count], split[one][:count]
     file.write_text(json.dumps(split), encoding="utf-8")
     return run
+
+
+def refused(result: Result, *words: str) -> None:
+    """Make sure that a command said no in one line with these words, and began nothing."""
+    assert result.code in (1, 2), result.out
+    assert result.err.startswith("Error: ")
+    assert result.err.count("\n") == 1, result.err
+    for word in words:
+        assert word in result.err
+    assert result.directory is None or not (result.directory / "split.json").exists()

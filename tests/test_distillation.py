@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import TINY, Result, Run
-from copied_runs import change_checkpoint, exchange, other_network
+from copied_runs import change_checkpoint, exchange, other_network, refused
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
@@ -145,15 +145,6 @@ def test_teachers_that_know_what_the_run_is_measured_on(
 ) -> None:
     exchange(teachers[1], theirs, ours)
     refused(run("train", *QUICK, f"teachers=[{teachers[0]},{teachers[1]}]"), "another teacher", did)
-
-
-def refused(result: Result, *words: str) -> None:
-    assert result.code in (1, 2), result.out
-    assert result.err.startswith("Error: ")
-    assert result.err.count("\n") == 1, result.err
-    for word in words:
-        assert word in result.err
-    assert result.directory is None or not (result.directory / "split.json").exists()
 
 
 def test_teachers_that_cannot_teach(run: Run, teachers: list[Path], tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, Result, Run
-from copied_runs import change_checkpoint, exchange, other_network
+from conftest import TINY, Run
+from copied_runs import change_checkpoint, exchange, other_network, refused
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
@@ -92,14 +92,6 @@ def test_several_runs_are_measured_as_their_mean(run: Run, pair: list[Path]) -> 
     # Neither run's own result is touched.
     assert not (pair[0] / "by_cell.json").exists()
     assert (pair[0] / "predictions.csv").read_bytes() == kept
-
-
-def refused(result: Result, *words: str) -> None:
-    assert result.code in (1, 2), result.out
-    assert result.err.startswith("Error: ")
-    assert result.err.count("\n") == 1, result.err
-    for word in words:
-        assert word in result.err
 
 
 def test_what_cannot_answer_as_one_is_refused(run: Run, pair: list[Path], tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +12,7 @@ from karyo.reports.comparing.result import Board, Comparison
 from karyo.reports.fields import duration, percent_with_interval
 from karyo.reports.markdown import markdown_safe, markdown_table
 from karyo.reports.repeating import how_to_repeat
+from karyo.reports.tables import plain_table
 
 NAME = "ablation"
 """Of its files, without their endings."""
@@ -91,15 +91,7 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def _table(board: Board, ablation: Ablation) -> Table:
-    table = Table(
-        title=Text(f"One change at a time, beside {ablation.baseline}\n{board.title}"),
-        title_justify="left",
-        caption=EXPLAINED,
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = plain_table(f"One change at a time, beside {ablation.baseline}\n{board.title}", EXPLAINED)
     for title in TITLES:
         numeric = title != "change"
         table.add_column(title, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")

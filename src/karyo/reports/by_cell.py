@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from karyo.evaluation.by_cell import ASSIGNED, IN_CELL, PLAIN, SINGLE
 from karyo.evaluation.measure import Estimate
 from karyo.reports.fields import estimate_at, number_at, percent, percent_with_interval, value_at
+from karyo.reports.tables import plain_table
 
 _ROWS = {
     "accuracy": "accuracy",
@@ -36,14 +36,7 @@ def by_cell_table(summary: Mapping[str, Any]) -> Table | None:
     ways = {SINGLE: "each alone"}
     ways |= {IN_CELL: "each, in its cell"} if context else {}
     ways |= {PLAIN: "cell together, bands", ASSIGNED: "bands and sizes"} if sized else {ASSIGNED: "each cell together"}
-    table = Table(
-        title="Each cell decided together",
-        title_justify="left",
-        caption=_caption(measured),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = plain_table("Each cell decided together", _caption(measured))
     table.add_column("share (95 % interval)")
     for title in ways.values():
         table.add_column(title, justify="right")

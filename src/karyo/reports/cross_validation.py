@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +14,7 @@ from karyo.reports.comparing.result import Board, Comparison
 from karyo.reports.fields import percent, percent_with_interval
 from karyo.reports.markdown import markdown_safe, markdown_table
 from karyo.reports.repeating import how_to_repeat
+from karyo.reports.tables import plain_table
 
 NAME = "cross_validation"
 """Of its files, without their endings."""
@@ -122,25 +122,14 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def _table(board: Board, width: int) -> Table:
-    table = Table(
-        title=Text(f"Cross-validation, all folds together\n{board.title}"),
-        title_justify="left",
-        caption=explained(board),
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = plain_table(f"Cross-validation, all folds together\n{board.title}", explained(board))
     table.add_column("setting", overflow="fold", min_width=9)
     table.add_column("folds", justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
     # Numbers are never cut: where they do not fit, the less important ones are left to the files.
-    wide = (
-        (*COLUMNS, FURTHER[-1])
-        if width >= (_WIDER if _sees_cells(board) else _WIDE)
-        else [each for each in COLUMNS if each[2] == "accuracy"]
-    )
-    columns = columns_of(board, wide)
+    fits = width >= (_WIDER if _sees_cells(board) else _WIDE)
+    narrow = [column for column in COLUMNS if column[2] == "accuracy"]
+    columns = columns_of(board, (*COLUMNS, FURTHER[-1]) if fits else narrow)
     for title, _, _ in columns:
         table.add_column(f"{title} %", justify="right", no_wrap=True)
     for crossed in board.crossed:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rich import box
 from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +22,7 @@ from karyo.reports.comparing.result import STATUSES, Board, Comparison, Contende
 from karyo.reports.fields import duration, magnitude, megabytes, milliseconds, percent, percent_with_interval
 from karyo.reports.markdown import markdown_lines, markdown_safe
 from karyo.reports.repeating import how_to_repeat
+from karyo.reports.tables import plain_table
 
 _STATUS_STYLE = {"finished": "green", "failed": "bold red"}
 _CSV_COLUMNS = (
@@ -161,7 +161,7 @@ class Leaderboard:
 
 def _table(board: Board, width: int) -> Table:
     title = "Leaderboard, best validation accuracy first" + (f"\n{board.title}" if board.title else "")
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = plain_table(title)
     settings = {name: [contender.values.get(name, "") for contender in board.contenders] for name in board.names}
     widths = {name: _folded([name, *cells]) for name, cells in settings.items()}
     room = width - 3 - _GAP - sum(wide + _GAP for wide in widths.values()) - _STATUS_WIDTH

@@ -49,15 +49,11 @@ class Answered:
     assigned: NDArray[np.int64] | None
 
 
-def read_answered(run: RunResult, problems: list[str]) -> Answered | None:
-    """Read what a finished run answered.
+def predictions_of(run: RunResult) -> Predictions:
+    """Read a finished run's predictions.
 
-    Args:
-        run: The run.
-        problems: Gets a sentence for each file that cannot be used.
-
-    Returns:
-        Its answers; None if its predictions are missing or damaged.
+    Raises:
+        DataError: If they are missing, damaged or not what its record was measured on; without a full stop.
     """
     path = run.directory / PREDICTIONS_NAME
     measured = number_at(run.record, "test", "n_images")
@@ -68,9 +64,24 @@ def read_answered(run: RunResult, problems: list[str]) -> Answered | None:
         if len(set(predictions.paths)) < len(predictions):
             raise DataError("it answers an image twice")
     except (DataError, ValueError) as error:
-        problems.append(
-            f"{path} cannot be used: {str(error).rstrip('.')}; its fold is left out of the cross-validation."
-        )
+        raise DataError(f"{path} cannot be used: {str(error).rstrip('.')}") from error
+    return predictions
+
+
+def read_answered(run: RunResult, problems: list[str]) -> Answered | None:
+    """Read what a finished run answered.
+
+    Args:
+        run: The run.
+        problems: Gets a sentence for each file that cannot be used.
+
+    Returns:
+        Its answers; None if its predictions are missing or damaged.
+    """
+    try:
+        predictions = predictions_of(run)
+    except DataError as error:
+        problems.append(f"{error}; its fold is left out of the cross-validation.")
         return None
     in_cell, assigned = _by_cell(run, predictions, problems) if run.by_cell else (None, None)
     cases = _cases(run, predictions.paths)

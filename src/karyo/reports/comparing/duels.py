@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from karyo.errors import DataError
 from karyo.evaluation.bootstrap import bootstrap_intervals, cluster_numbers
 from karyo.evaluation.predictions import Predictions
+from karyo.reports.comparing.answered import predictions_of
 from karyo.reports.comparing.result import Board, Contender, Duel, RunResult
 from karyo.reports.comparing.significance import holm, mcnemar
-from karyo.reports.fields import number_at
 from karyo.reports.runs import PREDICTIONS_NAME
 
 RIVALS = 4
@@ -123,17 +123,11 @@ def read_answers(contender: Contender, problems: list[str]) -> Answers:
 
 def _read(run: RunResult, problems: list[str]) -> Predictions | None:
     """Read a run's predictions; None, and a problem, if they are damaged or fewer than its record says."""
-    path = run.directory / PREDICTIONS_NAME
-    measured = number_at(run.record, "test", "n_images")
     try:
-        predictions = Predictions.read_csv(path)
-        if measured is not None and len(predictions) != measured:
-            raise DataError(f"it answers {len(predictions)} images and the run was measured on {measured:.0f}")
-    except (DataError, ValueError) as error:
-        reason = str(error).rstrip(".")
-        problems.append(f"{path} cannot be used: {reason}; the run has no part in the paired comparison.")
+        return predictions_of(run)
+    except DataError as error:
+        problems.append(f"{error}; the run has no part in the paired comparison.")
         return None
-    return predictions
 
 
 def _duel(
