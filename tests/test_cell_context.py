@@ -208,7 +208,7 @@ def test_a_cell_is_decided_from_what_the_model_sees_in_it(tmp_path: Path) -> Non
     twice = typer.decide("cell", [*objects, objects[0]], pictures=False)
     assert asked == [46, 46], "a copy of an image is no second chromosome"
     assert [it.label for it in twice.objects][:46] == [it.label for it in whole.objects]
-    blind = Karyotyper(karyo.load(written(tmp_path, preparation=preparation)))
+    blind = Karyotyper(karyo.load(written(tmp_path, context=None, preparation=preparation)))
     without = blind.decide("cell", objects, pictures=False)
     assert [it.alone.label for it in without.objects] == [it.alone.label for it in whole.objects]
     assert not np.allclose(
@@ -220,14 +220,20 @@ def test_a_cell_is_decided_from_what_the_model_sees_in_it(tmp_path: Path) -> Non
 
 def test_a_file_that_promises_cells_and_cannot_see_them_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, context=None, cell_temperature=1.0)
-    with pytest.raises(DataError, match="does not see whole cells as its settings say"):
+    with pytest.raises(DataError, match="does not take what its settings say, images and cell"):
         karyo.load(path)
+    with pytest.raises(DataError, match="does not take what its settings say, images"):
+        karyo.load(written(tmp_path, cell_temperature=None))
     for wrong in (0, "x", float("inf"), True):
         text = Passport("m", Preparation(SIZE)).to_json()
         changed = json.dumps(json.loads(text) | {"cell_temperature": wrong})
         with pytest.raises(DataError):
             Passport.from_json(changed)
-    assert "cell_logits" in [each.name for each in onnx.load(written(tmp_path)).graph.output]
+    graph = onnx.load(written(tmp_path, cell_temperature=1.0))
+    graph.graph.output.pop()
+    onnx.save(graph, path)
+    with pytest.raises(DataError, match="does not see whole cells as its settings say"):
+        karyo.load(path)
 
 
 def test_weights_go_from_plain_networks_to_those_that_see_cells_and_back(run: Run, tmp_path: Path) -> None:

@@ -45,6 +45,11 @@ _USE_CELLS = (
     "give it all chromosomes of one cell at once, `model.predict_cell(images)`. `karyo karyotype` does so by itself."
 )
 
+_USE_TORCH_CELLS = (
+    "`cell` are the images of one cell, prepared alike, and the last output is what each is when seen beside the others; "
+    "where that is not asked, give one blank image."
+)
+
 
 def is_card(path: Path) -> bool:
     """Whether a file is a model card, by its first line: only such a one may be replaced."""
@@ -85,7 +90,12 @@ def write_card(
 
 def _use(model: Path, passport: Passport) -> list[str]:
     if model.suffix == ".pt2":
-        return [_USE_TORCH.format(name=model.name, size=passport.preparation.size)]
+        use = _USE_TORCH.format(name=model.name, size=passport.preparation.size)
+        return [
+            use if passport.cell_temperature is None else use.replace("(images)", "(images, cell)"),
+            "",
+            _USE_TORCH_CELLS,
+        ]
     commands = f"From a shell: `karyo predict {model.name} images/`; as a page and an API: `karyo serve {model.name}`."
     cells = [] if passport.cell_temperature is None else ["", _USE_CELLS]
     return [_USE.format(name=model.name), "", commands, *cells]

@@ -31,16 +31,22 @@ class ExportedGraph(nn.Module):
         further = {DISTANCE: outliers is not None, CELL_LOGITS: network.spec.context is not None}
         self.outputs = (LOGITS, FEATURES, *(name for name, given in further.items() if given))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    @property
+    def sees_cells(self) -> bool:
+        """Whether it takes the images of a cell too."""
+        return CELL_LOGITS in self.outputs
+
+    def forward(self, images: Tensor, cell: Tensor | None = None) -> tuple[Tensor, ...]:
         """Compute logits and features.
 
         Args:
             images: ``(N, 1, S, S)``, uint8.
+            cell: ``(M, 1, S, S)``, uint8, the images of one cell; None where the network does not see cells.
 
         Returns:
             Logits ``(N, 24)``; the backbone's averaged features ``(N, F)``, of several networks one after another;
-            where it is measured, the distance ``(N,)``; and where the network sees cells, logits ``(N, 24)`` as if
-            the batch were a whole cell. All float32.
+            where it is measured, the distance ``(N,)``; and where the network sees cells, logits ``(M, 24)`` of those
+            of the cell. All float32.
         """
         answers = [self._answer(network, images) for network in networks_of(self.network)]
         logits, features = answers[0]
@@ -50,8 +56,8 @@ class ExportedGraph(nn.Module):
         answer = [logits, features]
         if self.outliers is not None:
             answer.append(self.outliers(images))
-        if CELL_LOGITS in self.outputs:
-            answer.append(self.network.forward_cell(images.expand(-1, self.network.spec.channels, -1, -1)))
+        if cell is not None:
+            answer.append(self.network.forward_cell(cell.expand(-1, self.network.spec.channels, -1, -1)))
         return tuple(answer)
 
     def _answer(self, network: ChromosomeNetwork, images: Tensor) -> tuple[Tensor, Tensor]:

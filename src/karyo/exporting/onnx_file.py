@@ -10,7 +10,7 @@ import onnx
 import torch
 
 from karyo.exporting.graph import ExportedGraph
-from karyo.inference.engines import INPUT
+from karyo.inference.engines import CELL_INPUT, INPUT
 from karyo.inference.passport import METADATA_KEY, Passport
 
 OPSET = 18
@@ -26,10 +26,18 @@ def trace(graph: ExportedGraph) -> torch.export.ExportedProgram:
         graph: In evaluation mode, on the CPU.
     """
     spec = graph.network.spec
-    example = torch.zeros(_EXAMPLES, 1, spec.image_size, spec.image_size, dtype=torch.uint8)
-    batch = torch.export.Dim("batch", min=1)
+    names = inputs_of(graph)
+    # Of different lengths, or they would be taken for one.
+    sizes = range(_EXAMPLES, _EXAMPLES + len(names))
+    examples = tuple(torch.zeros(size, 1, spec.image_size, spec.image_size, dtype=torch.uint8) for size in sizes)
+    shapes = tuple({0: torch.export.Dim(f"number_of_{name}", min=1)} for name in names)
     with quiet(), torch.no_grad():
-        return torch.export.export(graph, (example,), dynamic_shapes=({0: batch},))
+        return torch.export.export(graph, examples, dynamic_shapes=shapes)
+
+
+def inputs_of(graph: ExportedGraph) -> list[str]:
+    """Name what a graph takes, in order."""
+    return [INPUT, CELL_INPUT] if graph.sees_cells else [INPUT]
 
 
 def to_onnx(graph: ExportedGraph) -> onnx.ModelProto:
@@ -47,7 +55,7 @@ def to_onnx(graph: ExportedGraph) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
             opset_version=OPSET,
-            input_names=[INPUT],
+            input_names=inputs_of(graph),
             output_names=list(graph.outputs),
         )
         assert program is not None  # only the old exporter gives nothing

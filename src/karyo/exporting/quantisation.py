@@ -6,7 +6,7 @@ Activations are unsigned and weights signed: onnxruntime has fast kernels for th
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from karyo.exporting.answers import Pixels
 from karyo.exporting.onnx_file import quiet
-from karyo.inference.engines import FEATURES, INPUT
+from karyo.inference.engines import FEATURES
 
 OPERATORS = ("Add", "AveragePool", "Concat", "Conv", "Gemm", "GlobalAveragePool", "MatMul", "MaxPool", "Relu")
 """What is worth quantising. The normalisation of grey values stays in float, and so do softmax and its kind."""
@@ -40,7 +40,7 @@ def quantise(model: onnx.ModelProto, images: Pixels) -> onnx.ModelProto:
         quantize_static(
             model,
             path,
-            _Images(images),
+            _Images(images, [each.name for each in model.graph.input]),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=list(OPERATORS),
             nodes_to_exclude=_not_needed_for(model, FEATURES),
@@ -54,14 +54,15 @@ def quantise(model: onnx.ModelProto, images: Pixels) -> onnx.ModelProto:
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
-    """Images in batches, as onnxruntime asks for them: until there is None."""
+    """Images in batches, as onnxruntime asks for them, for every input the same: until there is None."""
 
-    def __init__(self, images: Pixels) -> None:
+    def __init__(self, images: Pixels, inputs: Sequence[str]) -> None:
+        self._inputs = inputs
         self._batches: Iterator[Pixels] = iter(np.array_split(images[:, None], -(-len(images) // _BATCH)))
 
     def get_next(self) -> dict[str, Any] | None:
         batch = next(self._batches, None)
-        return None if batch is None else {INPUT: batch}
+        return None if batch is None else dict.fromkeys(self._inputs, batch)
 
 
 def _not_needed_for(model: onnx.ModelProto, value: str) -> list[str]:

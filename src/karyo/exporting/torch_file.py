@@ -52,13 +52,19 @@ class ProgramEngine:
 
     def __call__(self, images: NDArray[np.uint8]) -> Answer:
         """Run the network; see :class:`~karyo.inference.engines.Engine`."""
-        logits, _, *further = self._run(images)
+        logits, _, *further = self._run(images, self._blank())
         return Answer(logits, None if self.passport.scope.distance is None else further[0])
 
     def see_cell(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network over a whole cell; see :class:`~karyo.inference.engines.Engine`."""
-        return self._run(images)[-1]
+        return self._run(self._blank(), images)[-1]
 
-    def _run(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def _blank(self) -> NDArray[np.uint8]:
+        # An exported program takes no batch of none.
+        size = self.passport.preparation.size
+        return np.zeros((1, size, size), np.uint8)
+
+    def _run(self, images: NDArray[np.uint8], cell: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        given = [images] if self.passport.cell_temperature is None else [images, cell]
         with torch.inference_mode():
-            return [each.numpy() for each in self._module(torch.from_numpy(images[:, None]))]
+            return [each.numpy() for each in self._module(*(torch.from_numpy(each[:, None]) for each in given))]

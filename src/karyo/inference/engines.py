@@ -16,8 +16,12 @@ from karyo.inference.passport import METADATA_KEY, Passport
 if TYPE_CHECKING:
     import onnxruntime
 
-INPUT, LOGITS, FEATURES, DISTANCE, CELL_LOGITS = "images", "logits", "features", "distance", "cell_logits"
+INPUT, LOGITS, FEATURES, DISTANCE = "images", "logits", "features", "distance"
 """Names of the input and the outputs of an exported graph."""
+
+CELL_INPUT, CELL_LOGITS = "cell", "cell_logits"
+"""Names of the further input and output of a graph that sees cells: the images of one cell, and what they are. Runtimes
+compute every output, so each way has an input of its own, and the one that is not asked is given no image."""
 
 _LONGEST_REASON = 150
 
@@ -86,6 +90,7 @@ class OnnxEngine:
         except DataError as error:
             raise DataError(f"{shown} {error}") from None
         self._session = _opened(content, threads, shown)
+        self._inputs = [INPUT] if self._passport.cell_temperature is None else [INPUT, CELL_INPUT]
         self._outputs = self._checked_outputs(shown)
         self._try(shown)
 
@@ -100,7 +105,7 @@ class OnnxEngine:
         Raises:
             DataError: If it fails, or answers in another shape than its file declares.
         """
-        results = self._run(self._outputs, images)
+        results = self._run(self._outputs, {INPUT: images})
         answer = Answer(results[0], results[1] if len(results) > 1 else None)
         if not _fits(answer.logits, (len(images), len(CLASSES))):
             raise DataError(f"the model does not answer with {len(CLASSES)} numbers an image; its file is damaged")
@@ -114,19 +119,16 @@ class OnnxEngine:
         Raises:
             DataError: As :meth:`__call__`.
         """
-        logits: NDArray[np.float32] = self._run([CELL_LOGITS], images)[0]
+        logits: NDArray[np.float32] = self._run([CELL_LOGITS], {CELL_INPUT: images})[0]
         if not _fits(logits, (len(images), len(CLASSES))):
             raise DataError(f"the model does not answer with {len(CLASSES)} numbers an image; its file is damaged")
         return logits
 
-    def _run(self, outputs: list[str], images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        import onnxruntime
-
-        options = onnxruntime.RunOptions()
-        # What sees whole cells is a network of its own beside the other: only the one that is asked shall work.
-        options.only_execute_path_to_fetches = True
+    def _run(self, outputs: list[str], given: dict[str, NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        none = np.empty((0, *next(iter(given.values())).shape[1:]), np.uint8)
         try:
-            return list(self._session.run(outputs, {INPUT: images[:, None]}, options))
+            fed = {name: given.get(name, none)[:, None] for name in self._inputs}
+            return list(self._session.run(outputs, fed))
         except Exception as error:  # onnxruntime's own exceptions have no common base
             raise DataError("the model cannot be run; its file is damaged") from error
 
@@ -148,11 +150,13 @@ class OnnxEngine:
         except UnicodeDecodeError:
             raise DataError(f"{shown} names its inputs and outputs with what is no text; it is damaged") from None
         size = self._passport.preparation.size
-        kind, shape = inputs.get(INPUT, ("", []))
-        if len(inputs) != 1 or kind != "tensor(uint8)" or shape[1:] != [1, size, size]:
-            raise DataError(f"{shown} does not take what its settings say, {size} x {size} pixels; it is damaged")
-        if isinstance(shape[0], int):
-            raise DataError(f"{shown} takes {shape[0]} images at a time, not any number; export it anew")
+        if set(inputs) != set(self._inputs):
+            raise DataError(f"{shown} does not take what its settings say, {' and '.join(self._inputs)}; it is damaged")
+        for kind, shape in inputs.values():
+            if kind != "tensor(uint8)" or shape[1:] != [1, size, size]:
+                raise DataError(f"{shown} does not take what its settings say, {size} x {size} pixels; it is damaged")
+            if isinstance(shape[0], int):
+                raise DataError(f"{shown} takes {shape[0]} images at a time, not any number; export it anew")
         if outputs.get(LOGITS, [])[1:] != [len(CLASSES)]:
             raise DataError(f"{shown} does not answer with {len(CLASSES)} classes; it is damaged")
         measures = self._passport.scope.distance is not None
