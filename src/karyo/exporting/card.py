@@ -46,8 +46,8 @@ _USE_CELLS = (
 )
 
 _USE_TORCH_CELLS = (
-    "`cell` are the images of one cell, prepared alike, and the last output is what each is when seen beside the others; "
-    "where that is not asked, give one blank image."
+    "`cell` are the images of one cell, prepared alike, and the last output is what each is when seen beside the "
+    "others; where that is not asked, give one blank image."
 )
 
 
