@@ -285,10 +285,32 @@ def test_images_without_cells_are_no_context(run: Run, tmp_path: Path) -> None:
 
 
 def test_training_on_torn_cells_is_refused() -> None:
-    with pytest.raises(SettingsError, match="no cell of the training side has 47 images"):
+    with pytest.raises(SettingsError, match="no cell of the training side has 47 images; divide the data by cell"):
         data_of(fewest=47).train_dataloader()
 
 
 def test_bad_context_in_a_checkpoint_is_refused() -> None:
     with pytest.raises(SettingsError, match="context=slide is unknown"):
         ChromosomeNetwork(NetworkSpec("timm", "test_resnet", SIZE, context="slide"))
+
+
+def test_networks_with_normalisations_of_another_kind_are_refused() -> None:
+    """In skresnet18 most of them are timm's own, which carry an activation with them."""
+    with pytest.raises(SettingsError, match="has none or another kind besides"):
+        ChromosomeNetwork(NetworkSpec("timm", "skresnet18", SIZE, context="cell"))
+
+
+def test_what_is_no_chromosome_is_no_part_of_a_cell(tmp_path: Path) -> None:
+    model = karyo.load(written(tmp_path, cell_temperature=1.0))
+    images = [picture.numpy()[0] for picture in pictures(FEWEST_IN_CELL + 1)]
+    blank = np.zeros((SIZE, SIZE), np.uint8)
+    without = [it.probabilities for it in model.predict_cell(images)]
+    among = model.predict_cell([*images, blank])
+    assert np.array_equal(np.stack([it.probabilities for it in among[:-1]]), np.stack(without))
+    assert np.array_equal(among[-1].probabilities, model.predict(blank).probabilities)
+
+
+def test_processes_that_cannot_train_both_ways_together_are_refused(run: Run) -> None:
+    result = run("train", *TINY, "context=cell", "+trainer.sync_batchnorm=true")
+    assert result.code == 2
+    assert "context=cell and trainer.sync_batchnorm=true exclude each other" in result.err

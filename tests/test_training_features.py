@@ -180,7 +180,7 @@ def test_weights_may_be_the_directory_of_a_run(run: Run) -> None:
     recipe = ("experiment=adapt", "data=synthetic", "preprocessing=none", "canvas=stretch")
     result = run("train", *TINY, *recipe, f"weights={first}", "lr=1e-12", "average=null")
     assert result.code == 0, result.err
-    assert "learned from other input" not in result.out + result.err
+    assert "learned in another way" not in result.out + result.err
     theirs, ours = (checkpoint(place, "best")["state_dict"] for place in (first, result.directory))
     key = next(key for key in theirs if key.startswith("network.head") and key.endswith("weight"))
     assert torch.allclose(theirs[key], ours[key], atol=1e-6)
@@ -194,7 +194,7 @@ def test_weights_of_other_input_are_told(run: Run) -> None:
     said = result.out + result.err
     for words in ("canvas=stretch", "image_size=32", "normalisation=statistics"):
         assert words in said
-    assert said.count("learned from other input") == 1
+    assert said.count("learned in another way") == 1
 
 
 def test_a_recipe_that_needs_weights_says_so_before_it_looks_for_images(run: Run, tmp_path: Path) -> None:

@@ -56,6 +56,9 @@ def settings_of_config(config: Mapping[str, Any]) -> Settings:
         teachers none of what says how much these count. Teachers that each fold has its own of are called alike.
     """
     settings = {name: value for name, value in sorted(_leaves(config, "")) if not _is_circumstance(name)}
+    if settings.get("context") is None:
+        # Such a run is what it was before there were contexts.
+        settings.pop("context", None)
     if "teachers" not in settings:
         return settings
     if not settings["teachers"]:

@@ -213,12 +213,8 @@ class ChromosomeData(LightningDataModule):
         dataset = self._dataset(self.split.train, self.augmentation)
         sampler = TrainingSampler(dataset, self.seed)
         if self._fewest is not None:
+            self.check_whole_cells(self._fewest)
             cells = [cell for cell in self.group_by_cell(self.split.train.tolist()) if len(cell) >= self._fewest]
-            if not cells:
-                raise SettingsError(
-                    f"context=cell learns from whole cells, and no cell of the training side has {self._fewest} "
-                    "images; leave it out."
-                )
             batches = AlternatingBatches(sampler, cells, self.batch_size, self.seed)
             return self._loader(dataset, batch_sampler=batches)
         # Batch normalisation cannot learn from a batch of one.
@@ -258,6 +254,19 @@ class ChromosomeData(LightningDataModule):
         others = [place for cell in cells if len(cell) < fewest for place in cell]
         rest = [others[start : start + self.batch_size] for start in range(0, len(others), self.batch_size)]
         return self._loader(self._dataset(np.asarray(indices, np.int64), None), batch_sampler=[*whole, *rest])
+
+    def check_whole_cells(self, fewest: int) -> None:
+        """Refuse sides of the split that hold no cell of so many images to learn from, or to calibrate with.
+
+        Raises:
+            SettingsError: With what to do.
+        """
+        for side, indices in (("training", self.split.train), ("validation", self.split.validation)):
+            if max(map(len, self.group_by_cell(indices.tolist())), default=0) < fewest:
+                raise SettingsError(
+                    f"context=cell needs whole cells, and no cell of the {side} side has {fewest} images; divide the "
+                    "data by cell, or set context=null."
+                )
 
     def group_by_cell(self, indices: Sequence[int]) -> list[list[int]]:
         """Group images by their cell.

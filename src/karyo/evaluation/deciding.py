@@ -106,11 +106,12 @@ def check_cells(paths: Sequence[str], cells: Sequence[str | None], setting: str 
     Raises:
         SettingsError: If the cell of an image is not known, or a cell has more images than any cell has objects.
     """
+    off = f"{setting.partition('=')[0]}=null"
     unknown = [path for path, cell in zip(paths, cells, strict=True) if not cell]
     if unknown:
         raise SettingsError(
             f"{setting} needs the cell of every image, and {len(unknown):,} of {len(cells):,} have none, first "
-            f"{printable(unknown[0])}; name the cells with (?P<cell>...) in data.source.pattern, or leave it out."
+            f"{printable(unknown[0])}; name the cells with (?P<cell>...) in data.source.pattern, or set {off}."
         )
     numbers = cluster_numbers(cells)
     counts = np.bincount(numbers) if len(numbers) else np.zeros(1, np.int64)
@@ -118,7 +119,7 @@ def check_cells(paths: Sequence[str], cells: Sequence[str | None], setting: str 
         largest = cells[int(np.flatnonzero(numbers == counts.argmax())[0])]
         raise SettingsError(
             f"{setting} needs single cells, and {printable(largest)} has {counts.max():,} images, more than "
-            f"{MOST_OBJECTS}; let (?P<cell>...) in data.source.pattern tell its cells apart, or leave it out."
+            f"{MOST_OBJECTS}; let (?P<cell>...) in data.source.pattern tell its cells apart, or set {off}."
         )
 
 

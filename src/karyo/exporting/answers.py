@@ -56,13 +56,15 @@ def with_cells(engine: Engine, data: ChromosomeData, positions: Sequence[int], a
         title: Of the progress bar.
 
     Returns:
-        Both answers in one.
+        Both answers in one; of a side without any whole cell the first alone.
 
     Raises:
         DataError: If an answer is not a number.
     """
-    logits = alone.logits.copy()
     cells = [cell for cell in data.group_by_cell(positions) if len(cell) >= FEWEST_IN_CELL]
+    if not cells:
+        return alone
+    logits = alone.logits.copy()
     with progress_bar(title, len(cells), only_on_terminals=True) as advance:
         for cell in cells:
             logits[cell] = engine.see_cell(data.images([positions[place] for place in cell]))

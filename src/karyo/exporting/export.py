@@ -114,6 +114,11 @@ def export(run: TrainedRun, wanted: Wanted) -> Exported:
         write, answers, originals = _translate(run, wanted, graph, draft)
         scope = choose_scope(greys, run.trained.preparation.polarity)
         clear = {side: clear_images(run, side, scope) for side in answers}
+        if graph.sees_cells and answers["validation"].in_cell is None:
+            raise DataError(
+                "no validation cell is whole, so what the network sees in cells cannot be calibrated; train it with "
+                "data.split_by=cell, or with context=null"
+            )
         limits = settle(
             answers["validation"], clear["validation"], scope, run.labels("validation"), wanted.wanted_error
         )

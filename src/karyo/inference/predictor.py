@@ -82,7 +82,9 @@ class Predictor:
         """Classify the chromosomes of one cell, each by itself but seen beside the others, if the model can.
 
         A model that was trained with ``context=cell`` does, and is right more often than about each image alone; any
-        other, and any about fewer than :data:`FEWEST_IN_CELL` images, answers as :meth:`predict` does.
+        other, and any about fewer than :data:`FEWEST_IN_CELL` images, answers as :meth:`predict` does. What is no whole
+        chromosome for its pixels is answered alone, and the others are not seen beside it. An answer is accepted from
+        the same probability on as alone: that threshold was chosen for answers alone.
 
         Args:
             images: Chromosomes of a single cell, whatever their number and order; no other cell's among them.
@@ -95,10 +97,29 @@ class Predictor:
             DataError: If an image cannot be read; the message names it.
         """
         prepared = [self.prepare(image, position) for position, image in enumerate(images, 1)]
-        if not self.sees_cells or len(prepared) < FEWEST_IN_CELL:
-            return self.classify(prepared)
-        pixels = np.stack([image.pixels for image in prepared])
-        return self._predictions(prepared, self._engine(pixels), self.probabilities_in_cell(pixels))
+        if not prepared:
+            return []
+        answer = self._engine(np.stack([image.pixels for image in prepared]))
+        alone = calibrated(answer.logits, self.passport.temperature)
+        return self._predictions(prepared, answer, self.see_in_cell(prepared, alone))
+
+    def see_in_cell(self, images: Sequence[PreparedImage], alone: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the probabilities of the images of one cell, each seen beside the others as far as that can be.
+
+        Args:
+            images: Prepared, each once.
+            alone: float64 (N, 24), what the model says about each alone.
+
+        Returns:
+            float64 (N, 24); rows of ``alone`` for images that are no whole chromosome for their pixels, and for all
+            where the model does not see cells or too few are left.
+        """
+        rows = [row for row, each in enumerate(images) if not each.doubts]
+        if not self.sees_cells or len(rows) < FEWEST_IN_CELL:
+            return alone
+        probabilities = alone.copy()
+        probabilities[rows] = self.probabilities_in_cell(np.stack([images[row].pixels for row in rows]))
+        return probabilities
 
     @property
     def sees_cells(self) -> bool:

@@ -13,7 +13,7 @@ from karyo.errors import DataError
 from karyo.imaging.segmentation import segment_spread
 from karyo.imaging.size import size_logarithms
 from karyo.inference.prediction import Prediction
-from karyo.inference.predictor import FEWEST_IN_CELL, Predictor, PreparedImage
+from karyo.inference.predictor import Predictor, PreparedImage
 from karyo.inference.sizes import MEASURES
 from karyo.karyotype.cell import MOST_OBJECTS, CellObject, Karyotype, Placed
 from karyo.karyotype.decision import Decision, decide_cell
@@ -128,16 +128,9 @@ class Karyotyper:
         return [answer for start in starts for answer in self.predictor.classify(prepared[start : start + _BATCH])]
 
     def _see(self, prepared: Sequence[PreparedImage], alone: Sequence[Prediction]) -> NDArray[np.float64]:
-        """Give the probabilities to decide from, (N, 24): of each object seen in its cell if the model can, else alone.
-
-        What is no whole chromosome for its pixels alone is no part of what the others are seen in.
-        """
+        """Give the probabilities to decide from, (N, 24): of each object in its cell if the model can see it, else alone."""
         probabilities = np.array([each.probabilities for each in alone]).reshape(-1, len(CLASSES))
-        rows = [row for row, each in enumerate(prepared) if not each.doubts]
-        if self.predictor.sees_cells and len(rows) >= FEWEST_IN_CELL:
-            pixels = np.stack([prepared[row].pixels for row in rows])
-            probabilities[rows] = self.predictor.probabilities_in_cell(pixels)
-        return probabilities
+        return self.predictor.see_in_cell(prepared, probabilities)
 
     def _measure(self, objects: Sequence[CellObject]) -> NDArray[np.float64] | None:
         if self.predictor.passport.sizes is None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from karyo.errors import SettingsError
 
@@ -68,20 +69,19 @@ def add_cell_context(network: nn.Module, name: str) -> None:
         name: What to call it.
 
     Raises:
-        SettingsError: If it has none.
+        SettingsError: If it has none, or some that cannot be replaced.
     """
-    found = 0
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    # timm's own kind carries an activation with it, which a stand-in would lose.
+    if not norms or any(type(norm) is not nn.BatchNorm2d for norm in norms):
+        raise SettingsError(
+            f"context=cell works through plain batch normalisation, and {name} has none or another kind besides; "
+            "choose a network that has it, such as model=resnet18, or set context=null."
+        )
     for parent in list(network.modules()):
         for place, child in list(parent.named_children()):
-            # timm's own kind carries an activation with it, which a stand-in would lose.
-            if type(child) is nn.BatchNorm2d:
+            if isinstance(child, nn.BatchNorm2d):
                 setattr(parent, place, CellNorm(child))
-                found += 1
-    if not found:
-        raise SettingsError(
-            f"context=cell works through plain batch normalisation, and {name} has none; choose a network that has it, "
-            "such as model=resnet18, or leave it out."
-        )
 
 
 @contextmanager

@@ -133,8 +133,23 @@ def build_trainer(config: DictConfig, loggers: list[Logger], own: Sequence[Callb
 def _strategy(config: DictConfig) -> Any:
     """Give the strategy; one of several processes must know that batches of two kinds use different weights."""
     strategy = config.trainer.get("strategy", "auto")
+    if config.get("context") != CELL:
+        return strategy
+    if config.trainer.get("sync_batchnorm"):
+        raise SettingsError("context=cell and trainer.sync_batchnorm=true exclude each other; leave one of them out.")
+    if strategy == "auto" and _has_several_processes(config):
+        strategy = "ddp"
     several = strategy in ("ddp", "ddp_spawn", "ddp_fork", "ddp_notebook")
-    return f"{strategy}_find_unused_parameters_true" if several and config.get("context") == CELL else strategy
+    return f"{strategy}_find_unused_parameters_true" if several else strategy
+
+
+def _has_several_processes(config: DictConfig) -> bool:
+    devices = config.trainer.get("devices", "auto")
+    if devices in ("auto", -1, "-1"):
+        number = torch.cuda.device_count() if config.trainer.get("accelerator") != "cpu" else 1
+    else:
+        number = int(devices) if isinstance(devices, int | str) else len(devices)
+    return number > 1 or config.trainer.get("num_nodes", 1) > 1
 
 
 def build_all(nodes: DictConfig | None) -> list[Any]:

@@ -24,6 +24,7 @@ from karyo.evaluation.deciding import DecidedCells, decide_cells, log_probabilit
 from karyo.evaluation.predict import predict, predict_in_cells
 from karyo.evaluation.predictions import Predictions
 from karyo.files import write_text
+from karyo.inference.predictor import FEWEST_IN_CELL
 from karyo.inference.sizes import SizeNorms
 from karyo.karyotype.cell import MOST_OBJECTS
 from karyo.models.checkpoint import TrainedNetwork
@@ -223,7 +224,9 @@ def measure_cells(
         trained: Its network; one that can see whole cells is asked about them.
         device: Where to compute.
     """
-    in_cell = None if trained.network.spec.context is None else _answers(trained, data, positions, device)
+    whole = any(len(cell) >= FEWEST_IN_CELL for cell in data.group_by_cell(positions))
+    seen = whole and trained.network.spec.context is not None
+    in_cell = _answers(trained, data, positions, device) if seen else None
     records = [data.records[position] for position in positions]
     sizes = None if learned.norms is None else measure_sizes(data.source, records, data.preparation.polarity)
     decided = decide_cells(predictions, learned.temperature, sizes, learned.norms, in_cell=in_cell)

@@ -20,6 +20,7 @@ from rich.table import Table
 from karyo.data.datamodule import ChromosomeData
 from karyo.errors import DataError, KaryoError, SettingsError
 from karyo.evaluation.deciding import check_cells
+from karyo.inference.predictor import FEWEST_IN_CELL
 from karyo.models.classifier import Classifier
 from karyo.reports.runs import SPLIT_NAME
 from karyo.training.build import (
@@ -95,6 +96,8 @@ def fit(config: DictConfig, record: RunRecord) -> Fitted:
         check_cells([record.path for record in tested], [record.cell for record in tested])
     check_same_data(data, record)
     check_teachers(teachers, data)
+    if config.get("context"):
+        data.check_whole_cells(FEWEST_IN_CELL)
     data.split.save(record.directory / SPLIT_NAME, data.records)
     network.set_pixel_statistics(*pixel_statistics(config, data))
     classifier = build_classifier(config, network, provenance(data), build_distillation(config, teachers))

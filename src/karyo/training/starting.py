@@ -36,11 +36,14 @@ def differences_to_weights(config: DictConfig, preparation: Preparation) -> str 
     normalisation = _normalisation(facts)
     if normalisation != config.normalisation:
         different["normalisation"] = (normalisation, config.normalisation)
+    context = facts.get("network", {}).get("context")
+    if context is not None and config.get("context") is None:
+        different["context"] = (context, "null")
     if not different:
         return None
     said = ", ".join(f"{name}={old} there and {new} here" for name, (old, new) in different.items())
     taken = " ".join(f"{name}={old}" for name, (old, _) in different.items())
-    return f"weights={config.weights} learned from other input: {said}; {taken} would take theirs over."
+    return f"weights={config.weights} learned in another way: {said}; {taken} would take theirs over."
 
 
 def _normalisation(facts: Mapping[str, Any]) -> str:
