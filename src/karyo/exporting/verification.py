@@ -83,11 +83,11 @@ def _whole_cells(
     records = run.records("validation")
     cells = [cell for cell in run.data.group_by_cell(run.sides["validation"]) if len(cell) >= FEWEST_IN_CELL]
     chosen = [[records[place] for place in cell] for cell in cells[:_MOST_CELLS]]
-    found = [predictor.predict_cell([_image(run, record) for record in cell]) for cell in chosen]
-    by_file = [each.probabilities for cell in found for each in cell]
+    prepared = [np.stack([predictor.prepare(_image(run, record)).pixels for record in cell]) for cell in chosen]
+    by_file = [predictor.probabilities_in_cell(cell) for cell in prepared]
     expected = [_by_checkpoint(run, cell, temperature, run.trained.network.forward_cell) for cell in chosen]
     none = np.empty((0, len(CLASSES)))
-    return (np.stack(by_file), np.concatenate(expected)) if chosen else (none, none)
+    return (np.concatenate(by_file), np.concatenate(expected)) if chosen else (none, none)
 
 
 def _batches(records: Sequence[Record]) -> Iterator[Sequence[Record]]:

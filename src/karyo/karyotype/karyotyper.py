@@ -128,7 +128,7 @@ class Karyotyper:
         return [answer for start in starts for answer in self.predictor.classify(prepared[start : start + _BATCH])]
 
     def _see(self, prepared: Sequence[PreparedImage], alone: Sequence[Prediction]) -> NDArray[np.float64]:
-        """Give the probabilities to decide from, (N, 24): of each object in its cell if the model can see it, else alone."""
+        """Give the probabilities to decide from, (N, 24): of each object in its cell if that can be, else alone."""
         probabilities = np.array([each.probabilities for each in alone]).reshape(-1, len(CLASSES))
         return self.predictor.see_in_cell(prepared, probabilities)
 
