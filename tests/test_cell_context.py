@@ -154,6 +154,8 @@ def test_a_run_measures_exports_and_uses_what_it_learned_of_cells(run: Run, tmp_
     predictor = karyo.load(path)
     trained = load_checkpoint(next((result.directory / "checkpoints").glob("best*")))
     assert trained.network.spec.context == "cell"
+    own = [value for name, value in trained.network.state_dict().items() if name.endswith("cell_weight")]
+    assert all(bool(((value != 0) & (value != 1)).any()) for value in own), "whole cells have taught it something"
     read = Predictions.read_csv(result.directory / "predictions.csv")
     cell = read.cells[0]
     source = SyntheticSource(cells=8)
