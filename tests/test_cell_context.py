@@ -149,8 +149,9 @@ def test_a_run_measures_exports_and_uses_what_it_learned_of_cells(run: Run, tmp_
     assert right == pytest.approx(measured["in_cell"]["accuracy"]["value"])
     # What a user gets from the file is what was measured.
     path = tmp_path / "model.onnx"
-    exported = CliRunner().invoke(app, ["export", str(result.directory), "-o", str(path)])
+    exported = CliRunner().invoke(app, ["export", str(result.directory), "-o", str(path), "--wanted-error", "0.6"])
     assert exported.exit_code == 0, exported.output
+    assert "in its cell: accuracy" in exported.output
     predictor = karyo.load(path)
     trained = load_checkpoint(next((result.directory / "checkpoints").glob("best*")))
     assert trained.network.spec.context == "cell"
@@ -166,7 +167,18 @@ def test_a_run_measures_exports_and_uses_what_it_learned_of_cells(run: Run, tmp_
     pixels = np.stack([predictor.prepare(image).pixels for image in images])
     found = predictor.probabilities_in_cell(pixels).argmax(axis=1)
     assert [CLASSES[label] for label in found] == [said[name] for name in names]
-    assert "accuracy, seen in its cell" in path.with_suffix(".md").read_text()
+    card = path.with_suffix(".md").read_text()
+    assert "accuracy, seen in its cell" in card
+    assert f"{predictor.passport.cell_threshold:.3f})" in card
+    answers = {
+        own: predictor.predict_cell(
+            [source.read(records[path]) for path, cell in zip(read.paths, read.cells, strict=True) if cell == own]
+        )
+        for own in dict.fromkeys(read.cells)
+    }
+    accepted = [not it.rejected for own in answers.values() for it in own]
+    assert 0 < predictor.passport.selection["cell_test_coverage"] < 1
+    assert predictor.passport.selection["cell_test_coverage"] == pytest.approx(np.mean(accepted))
     again = run("evaluate", f"run={result.directory}", "by_cell=true", "bootstrap=0")
     assert again.code == 0, again.err
     assert json.loads((again.directory / "summary.json").read_text())["by_cell"]["in_cell"]["accuracy"][
@@ -313,6 +325,17 @@ def test_what_is_no_chromosome_is_no_part_of_a_cell(tmp_path: Path) -> None:
     among = model.predict_cell([*images, blank])
     assert np.array_equal(np.stack([it.probabilities for it in among[:-1]]), np.stack(without))
     assert np.array_equal(among[-1].probabilities, model.predict(blank).probabilities)
+
+
+def test_what_is_seen_in_its_cell_is_accepted_from_a_threshold_of_its_own(tmp_path: Path) -> None:
+    images = [picture.numpy()[0] for picture in pictures(FEWEST_IN_CELL)]
+    model = karyo.load(written(tmp_path, cell_temperature=1.0, threshold=1.0, cell_threshold=0.0))
+    assert all("low_confidence" in it.reasons for it in model.predict(images))
+    assert not any("low_confidence" in it.reasons for it in model.predict_cell(images))
+    assert all("low_confidence" in it.reasons for it in model.predict_cell(images[1:])), "too few to be a cell"
+    model = karyo.load(written(tmp_path, cell_temperature=1.0, threshold=0.0, cell_threshold=1.0))
+    assert all("low_confidence" in it.reasons for it in model.predict_cell(images))
+    assert not any("low_confidence" in it.reasons for it in model.predict(images))
 
 
 def test_processes_that_cannot_train_both_ways_together_are_refused(run: Run) -> None:

@@ -234,7 +234,9 @@ def test_a_program_for_torch(trained: Path, images: Path, tmp_path: Path, capsys
         logits = network(torch.from_numpy(pixels[rows, None]))[0].detach().double()
         found = torch.softmax(logits / passport.temperature, dim=1).numpy()
         np.testing.assert_allclose(found, by_checkpoint(trained, paths[rows], passport.temperature), atol=1e-5)
-    assert "torch.export.load" in out.with_name("chromosome.pt2.md").read_text()
+    card = out.with_name("chromosome.pt2.md").read_text()
+    assert "torch.export.load" in card
+    assert "one cell" not in card, "it has no second input"
 
 
 def test_a_file_that_says_something_else_is_refused_and_leaves_nothing(

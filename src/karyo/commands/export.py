@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from karyo.exporting.export import Exported
     from karyo.exporting.measured import Measured
+    from karyo.exporting.selection import Selected
 
 _MANY_DOUBTED, _FEW_ACCEPTED, _MUCH_LOST = 0.02, 50, 0.005
 
@@ -126,7 +127,12 @@ def _table(exported: "Exported") -> "Table":
     table.add_row(name, *(percent_with_interval(it.measures.accuracy) for it in sides))
     table.add_row("  calibration error", *(_calibration(it) for it in sides))
     table.add_row("  accepted", *(percent(it.selected.coverage) for it in sides))
-    table.add_row("  wrong of accepted", *(_error(it) for it in sides))
+    table.add_row("  wrong of accepted", *(_error(it.selected) for it in sides))
+    in_cell = [(it.in_cell, it.selected_in_cell) for it in sides if it.in_cell and it.selected_in_cell]
+    if len(in_cell) == len(sides):
+        table.add_row("in its cell: accuracy", *(percent_with_interval(each.accuracy) for each, _ in in_cell))
+        table.add_row("  accepted", *(percent(each.coverage) for _, each in in_cell))
+        table.add_row("  wrong of accepted", *(_error(each) for _, each in in_cell))
     return table
 
 
@@ -136,10 +142,9 @@ def _calibration(measured: "Measured") -> str:
     return f"{percent(measured.uncalibrated)} before, {percent(measured.measures.calibration_error.value)} after"
 
 
-def _error(measured: "Measured") -> str:
+def _error(selected: "Selected") -> str:
     from karyo.reports.fields import percent
 
-    selected = measured.selected
     most = percent(selected.error_at_most)
     return f"{percent(selected.error)} ({selected.wrong} of {selected.accepted}; at most {most})"
 

@@ -91,11 +91,11 @@ def write_card(
 def _use(model: Path, passport: Passport) -> list[str]:
     if model.suffix == ".pt2":
         use = _USE_TORCH.format(name=model.name, size=passport.preparation.size)
-        return [
-            use if passport.cell_temperature is None else use.replace("(images)", "(images, cell)"),
-            "",
-            _USE_TORCH_CELLS,
-        ]
+        return (
+            [use]
+            if passport.cell_temperature is None
+            else [use.replace("(images)", "(images, cell)"), "", _USE_TORCH_CELLS]
+        )
     commands = f"From a shell: `karyo predict {model.name} images/`; as a page and an API: `karyo serve {model.name}`."
     cells = [] if passport.cell_temperature is None else ["", _USE_CELLS]
     return [_USE.format(name=model.name), "", commands, *cells]
@@ -163,6 +163,12 @@ def _certainty(passport: Passport, measured: Mapping[str, Measured]) -> list[str
         ["wrong among the accepted", *(percent(it.selected.error) for it in measured.values())],
         ["... at most (95 %)", *(percent(it.selected.error_at_most) for it in measured.values())],
     ]
+    in_cell = [it.selected_in_cell for it in measured.values() if it.selected_in_cell]
+    if len(in_cell) == len(measured):
+        rows += [
+            ["accepted, seen in its cell", *(percent(each.coverage) for each in in_cell)],
+            ["wrong among these", *(percent(each.error) for each in in_cell)],
+        ]
     wanted = percent(passport.selection.get("wanted_error"))
     fitted = (
         f"Logits are divided by the temperature {passport.temperature:.3f}, fitted on the validation side (Guo et al., "
@@ -170,12 +176,19 @@ def _certainty(passport: Passport, measured: Mapping[str, Measured]) -> list[str
     )
     chosen = (
         f"An answer below the probability {passport.threshold:.3f} is rejected: the lowest threshold at which at "
-        f"most {wanted} of the accepted validation images were wrong. This was observed there, and is no guarantee; "
-        "the test column shows what became of it on unseen images."
+        f"most {wanted} of the accepted validation images were wrong{_cells_threshold(passport)}. This was observed "
+        "there, and is no guarantee; the test column shows what became of it on unseen images."
     )
     none = f"No threshold keeps the wrong ones among the accepted at {wanted}, so every answer is rejected."
     note = f"{fitted} {chosen if measured['validation'].selected.accepted else none}"
     return [note, "", *_table(("", *measured), rows)]
+
+
+def _cells_threshold(passport: Passport) -> str:
+    """Say what holds for images that are seen in their cells."""
+    if passport.cell_temperature is None:
+        return ""
+    return f" (seen in its cell: temperature {passport.cell_temperature:.3f}, {passport.cell_threshold:.3f})"
 
 
 def _weak(measured: Mapping[str, Measured]) -> list[str]:

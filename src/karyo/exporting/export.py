@@ -24,6 +24,7 @@ from karyo.exporting.outliers import OutlierDistance, fit_outliers
 from karyo.exporting.quantisation import quantise
 from karyo.exporting.run import TrainedRun
 from karyo.exporting.scope import choose_scope
+from karyo.exporting.selection import Selected
 from karyo.exporting.torch_file import ProgramEngine, write_program
 from karyo.exporting.verification import LIMIT, Verification, verify
 from karyo.files import write_beside
@@ -211,9 +212,8 @@ def build_passport(run: TrainedRun, wanted: Wanted, limits: Limits, measured: Ma
     selection = {"wanted_error": wanted.wanted_error}
     for side, prefix in (("validation", ""), ("test", "test_")):
         if side in measured:
-            chosen = measured[side].selected
-            selection[f"{prefix}coverage"] = chosen.coverage
-            selection |= {} if chosen.error is None else {f"{prefix}error": chosen.error}
+            selection |= _selection(prefix, measured[side].selected)
+            selection |= _selection(f"cell_{prefix}", measured[side].selected_in_cell)
     return Passport(
         model=run.trained.network.spec.name,
         preparation=run.trained.preparation,
@@ -230,7 +230,16 @@ def build_passport(run: TrainedRun, wanted: Wanted, limits: Limits, measured: Ma
         karyo=__version__,
         licence=wanted.licence,
         cell_temperature=limits.cell_temperature,
+        cell_threshold=limits.cell_threshold,
     )
+
+
+def _selection(prefix: str, chosen: Selected | None) -> dict[str, float]:
+    """Give what limits accept as a passport names it."""
+    if chosen is None:
+        return {}
+    error = {} if chosen.error is None else {f"{prefix}error": chosen.error}
+    return {f"{prefix}coverage": chosen.coverage, **error}
 
 
 def refuse_different(verification: Verification, wanted: Wanted) -> None:

@@ -31,12 +31,14 @@ class Limits:
         scope: Limits for images that are no single chromosome, the distance among them.
         threshold: The least probability that is accepted.
         cell_temperature: What logits of images that are seen in their cells are divided by; None where they cannot be.
+        cell_threshold: The least probability of such images that is accepted.
     """
 
     temperature: float
     scope: Scope
     threshold: float
     cell_temperature: float | None = None
+    cell_threshold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +53,7 @@ class Measured:
             are lost without need.
         selected: What all limits together accept.
         in_cell: The measures of images that are seen in their cells; None where they cannot be.
+        selected_in_cell: What all limits together accept of these.
     """
 
     measures: Measures
@@ -59,6 +62,7 @@ class Measured:
     doubted: float
     selected: Selected
     in_cell: Measures | None = None
+    selected_in_cell: Selected | None = None
 
 
 def settle(
@@ -76,11 +80,28 @@ def settle(
     temperature = fit_temperature(answer.logits, labels)
     distance = None if answer.distance is None else choose_limit(answer.distance, _FALSE_REJECTION)
     left = clear & _near(answer, distance)
-    confidence = calibrated(answer.logits, temperature).max(axis=1)
-    correct = answer.logits.argmax(axis=1) == labels
-    threshold = choose_threshold(confidence[left], correct[left], wanted_error)
-    of_cells = None if answer.in_cell is None else fit_temperature(answer.in_cell, labels)
-    return Limits(temperature, replace(scope, distance=distance), threshold, of_cells)
+    alone = Limits(
+        temperature,
+        replace(scope, distance=distance),
+        _threshold(answer.logits, temperature, labels, left, wanted_error),
+    )
+    if answer.in_cell is None:
+        return alone
+    of_cells = fit_temperature(answer.in_cell, labels)
+    threshold = _threshold(answer.in_cell, of_cells, labels, left, wanted_error)
+    return replace(alone, cell_temperature=of_cells, cell_threshold=threshold)
+
+
+def _threshold(
+    logits: NDArray[np.float32],
+    temperature: float,
+    labels: NDArray[np.int64],
+    left: NDArray[np.bool_],
+    wanted_error: float,
+) -> float:
+    """Choose the least probability that is accepted of the images that other limits leave, bool (N,)."""
+    confidence, correct = calibrated(logits, temperature).max(axis=1), logits.argmax(axis=1) == labels
+    return choose_threshold(confidence[left], correct[left], wanted_error)
 
 
 def clear_images(run: TrainedRun, side: str, scope: Scope) -> NDArray[np.bool_]:
@@ -115,22 +136,27 @@ def measure_side(
         limits: From the validation side.
     """
     labels, records = run.labels(side), run.records(side)
-    probabilities = calibrated(answer.logits, limits.temperature)
     cells, paths = [record.cell for record in records], [record.path for record in records]
-    sure = (probabilities.max(axis=1) >= limits.threshold) & (limits.threshold < 1)
-    accepted = clear & sure & _near(answer, limits.scope.distance)
+    passable = clear & _near(answer, limits.scope.distance)
     resamples = min(run.config.get("bootstrap", _MOST_RESAMPLES), _MOST_RESAMPLES)
-    seen = None
+
+    def told(logits: NDArray[np.float32], temperature: float, threshold: float) -> tuple[Measures, Selected]:
+        predictions = Predictions(paths, cells, labels, calibrated(logits, temperature))
+        sure = (predictions.probabilities.max(axis=1) >= threshold) & (threshold < 1)
+        return measure(predictions, resamples=resamples), select(passable & sure, predictions.correct)
+
+    alone = told(answer.logits, limits.temperature, limits.threshold)
+    seen: tuple[Measures, Selected] | tuple[None, None] = (None, None)
     if answer.in_cell is not None and limits.cell_temperature is not None:
-        in_cell = calibrated(answer.in_cell, limits.cell_temperature)
-        seen = measure(Predictions(paths, cells, labels, in_cell), resamples=resamples)
+        seen = told(answer.in_cell, limits.cell_temperature, limits.cell_threshold)
     return Measured(
-        measure(Predictions(paths, cells, labels, probabilities), resamples=resamples),
-        float((original.logits.argmax(axis=1) == labels).mean()),
-        float(calibration_error(labels, calibrated(answer.logits, 1.0))),
-        float((~clear).mean()),
-        select(accepted, probabilities.argmax(axis=1) == labels),
-        seen,
+        measures=alone[0],
+        original=float((original.logits.argmax(axis=1) == labels).mean()),
+        uncalibrated=float(calibration_error(labels, calibrated(answer.logits, 1.0))),
+        doubted=float((~clear).mean()),
+        selected=alone[1],
+        in_cell=seen[0],
+        selected_in_cell=seen[1],
     )
 
 

@@ -61,7 +61,8 @@ class Passport:
             the validation side (Guo et al., ICML 2017).
         threshold: The least probability of an accepted image, 0..1.
         selection: What all limits together do: ``wanted_error``, on the validation side ``coverage`` and ``error``, on
-            the test side ``test_coverage`` and ``test_error``, 0..1; what is not known is left out.
+            the test side ``test_coverage`` and ``test_error``, 0..1; the same of images that are seen beside the others
+            of their cell, with ``cell_`` before; what is not known is left out.
         scope: Limits for images that are no single chromosome.
         sizes: The usual sizes of chromosomes within a cell; None where it was trained on images without cells.
         training: What it was trained on and what it reached, for people: primitives only.
@@ -72,6 +73,7 @@ class Passport:
         licence: A note on what the file may be used for.
         cell_temperature: The same as ``temperature`` for images that are seen beside the others of their cell; None
             where the network cannot do that.
+        cell_threshold: The same as ``threshold`` for images that are seen beside the others of their cell.
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -92,6 +94,7 @@ class Passport:
     karyo: str = ""
     licence: str = ""
     cell_temperature: float | None = None
+    cell_threshold: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""
@@ -103,6 +106,7 @@ class Passport:
         if self.cell_temperature is not None:
             _check_number("cell_temperature", self.cell_temperature, 1e-3, 1e3)
         _check_number("threshold", self.threshold, 0, 1)
+        _check_number("cell_threshold", self.cell_threshold, 0, 1)
         _check_licence(self.licence)
         _check_notes("training", self.training)
         _check_notes("selection", self.selection)

@@ -83,8 +83,8 @@ class Predictor:
 
         A model that was trained with ``context=cell`` does, and is right more often than about each image alone; any
         other, and any about fewer than :data:`FEWEST_IN_CELL` images, answers as :meth:`predict` does. What is no whole
-        chromosome for its pixels is answered alone, and the others are not seen beside it. An answer is accepted from
-        the same probability on as alone: that threshold was chosen for answers alone.
+        chromosome for its pixels is answered alone, and the others are not seen beside it. Answers of either kind
+        are accepted from a probability on that was chosen for their kind.
 
         Args:
             images: Chromosomes of a single cell, whatever their number and order; no other cell's among them.
@@ -101,7 +101,9 @@ class Predictor:
             return []
         answer = self._engine(np.stack([image.pixels for image in prepared]))
         alone = calibrated(answer.logits, self.passport.temperature)
-        return self._predictions(prepared, answer, self.see_in_cell(prepared, alone))
+        thresholds = np.full(len(prepared), self.passport.threshold)
+        thresholds[self._seen_in_cell(prepared)] = self.passport.cell_threshold
+        return self._predictions(prepared, answer, self.see_in_cell(prepared, alone), thresholds)
 
     def see_in_cell(self, images: Sequence[PreparedImage], alone: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give the probabilities of the images of one cell, each seen beside the others as far as that can be.
@@ -114,12 +116,17 @@ class Predictor:
             float64 (N, 24); rows of ``alone`` for images that are no whole chromosome for their pixels, and for all
             where the model does not see cells or too few are left.
         """
-        rows = [row for row, each in enumerate(images) if not each.doubts]
-        if not self.sees_cells or len(rows) < FEWEST_IN_CELL:
+        rows = self._seen_in_cell(images)
+        if not rows:
             return alone
         probabilities = alone.copy()
         probabilities[rows] = self.probabilities_in_cell(np.stack([images[row].pixels for row in rows]))
         return probabilities
+
+    def _seen_in_cell(self, images: Sequence[PreparedImage]) -> list[int]:
+        """List the images of a cell that are seen beside each other; none where model or number forbid it."""
+        rows = [row for row, each in enumerate(images) if not each.doubts]
+        return rows if self.sees_cells and len(rows) >= FEWEST_IN_CELL else []
 
     @property
     def sees_cells(self) -> bool:
@@ -151,17 +158,21 @@ class Predictor:
         if not images:
             return []
         answer = self._engine(np.stack([image.pixels for image in images]))
-        return self._predictions(images, answer, calibrated(answer.logits, self.passport.temperature))
+        thresholds = np.full(len(images), self.passport.threshold)
+        return self._predictions(images, answer, calibrated(answer.logits, self.passport.temperature), thresholds)
 
     def _predictions(
-        self, images: Sequence[PreparedImage], answer: Answer, probabilities: NDArray[np.float64]
+        self,
+        images: Sequence[PreparedImage],
+        answer: Answer,
+        probabilities: NDArray[np.float64],
+        thresholds: NDArray[np.float64],
     ) -> list[Prediction]:
         if not np.isfinite(probabilities).all():
             raise DataError("the model's output is not a number; the file is damaged")
+        sure = (probabilities.max(axis=1) >= thresholds) & (thresholds < 1)  # 1: nothing may be accepted
         return [
-            Prediction(
-                image.name, probabilities[row], self._reasons(image, answer, row, float(probabilities[row].max()))
-            )
+            Prediction(image.name, probabilities[row], self._reasons(image, answer, row, bool(sure[row])))
             for row, image in enumerate(images)
         ]
 
@@ -196,13 +207,11 @@ class Predictor:
             raise DataError("the model's output is not a number; the file is damaged")
         return probabilities
 
-    def _reasons(self, image: PreparedImage, answer: Answer, row: int, probability: float) -> tuple[str, ...]:
+    def _reasons(self, image: PreparedImage, answer: Answer, row: int, sure: bool) -> tuple[str, ...]:
         limit = self.passport.scope.distance
-        # Neither test lets what is not a number pass.
+        # What is not a number does not pass.
         far = limit is not None and answer.distance is not None and not float(answer.distance[row]) <= limit
-        # A threshold of 1 says that nothing may be accepted.
-        unsure = not probability >= self.passport.threshold or self.passport.threshold == 1
-        named = {"not_a_chromosome": far, "low_confidence": unsure}
+        named = {"not_a_chromosome": far, "low_confidence": not sure}
         return (*image.doubts, *(name for name, holds in named.items() if holds))
 
 
