@@ -147,6 +147,8 @@ def test_a_run_measures_exports_and_uses_what_it_learned_of_cells(run: Run, tmp_
     assert rows[0].split(",")[4] == "in_cell"
     right = np.mean([row.split(",")[2] == row.split(",")[4] for row in rows[1:]])
     assert right == pytest.approx(measured["in_cell"]["accuracy"]["value"])
+    kept = Predictions.read_csv(result.directory / "predictions_in_cell.csv")
+    assert kept.correct.mean() == pytest.approx(right)
     # What a user gets from the file is what was measured.
     path = tmp_path / "model.onnx"
     exported = CliRunner().invoke(app, ["export", str(result.directory), "-o", str(path), "--wanted-error", "0.6"])

@@ -63,6 +63,8 @@ class DecidedCells:
     def write(self, directory: Path) -> None:
         """Write ``cells.csv`` and ``assigned.csv``, each whole or not at all.
 
+        With ``in_cell`` there is ``predictions_in_cell.csv`` too: what ``predictions.csv`` is of each image alone.
+
         Args:
             directory: Where to; made if missing.
 
@@ -72,6 +74,8 @@ class DecidedCells:
         cells, images = map(self._cell_row, range(len(self.names))), map(self._image_row, range(len(self.cells)))
         write_names(directory / "cells.csv", csv_text([CELL_COLUMNS, *cells]))
         write_names(directory / "assigned.csv", csv_text([IMAGE_COLUMNS, *images]))
+        if self.in_cell is not None:
+            self.in_cell.write_csv(directory / "predictions_in_cell.csv")
 
     def _cell_row(self, number: int) -> list[object]:
         own, call = self.cells == number, self.calls[number]
