@@ -25,7 +25,8 @@ def numbers(
     predictions: Annotated[
         list[Path] | None,
         typer.Option(
-            help="predictions.csv, or predictions_in_cell.csv, of normal cells unseen in training, in place of drawn ones; each fold once."
+            help="predictions.csv, or predictions_in_cell.csv, of normal cells unseen in training, in place of drawn "
+            "ones; each fold once."
         ),
     ] = None,
     cases_by: Annotated[
