@@ -245,6 +245,20 @@ def test_masking_takes_touching_chromosomes_apart() -> None:
     assert sum(after) < 0.1 * sum(before)
 
 
+def test_where_no_object_fits_what_fills_the_box_is_cut_off_at_its_edges() -> None:
+    """A box around a part of an object that nothing tells from the rest, with a neighbour in its corner."""
+    grey = np.full((160, 160), 230, np.uint8)
+    grey[10:130, 50:62] = 70
+    grey[45:57, 67:120] = 60
+    spread = Spread(cv2.GaussianBlur(grey, (0, 0), 0.5))
+    box = (46, 6, 70, 60)
+    plain, masked = (spread.cut(box, mask=mask) for mask in ("none", "object"))
+    assert not masked.object_found
+    assert np.array_equal(masked.grey[8:, 4:16], plain.grey[8:, 4:16]), "down to the box's edge"
+    assert plain.grey[:, 21:].min() < 100
+    assert masked.grey[:, 19:].min() >= 228
+
+
 @pytest.mark.parametrize("level", [0, 127, 255])
 def test_where_there_is_no_object_the_crop_stays_and_is_flagged(level: int) -> None:
     spread = Spread(np.full((40, 30), level, np.uint8))

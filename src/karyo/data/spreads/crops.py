@@ -15,7 +15,7 @@ from karyo.imaging.polarity import spread_is_bright
 MASKS: tuple[str, ...] = ("none", "object")
 """What to do with neighbours in a box: leave them, or keep only the object that the box belongs to."""
 
-CROPS_VERSION = 1
+CROPS_VERSION = 2
 """Raised whenever the same settings would cut other pixels, so that old results are not mixed with new ones."""
 
 LARGEST_MARGIN = 1000
@@ -42,7 +42,7 @@ class Crop:
 
     @property
     def object_found(self) -> bool:
-        """False where no object fits the box: then the crop is left unmasked."""
+        """False where no object fits the box: then what touches it is left in the crop, or all if nothing fills it."""
         return self.fit is None or self.fit >= GOOD_FIT
 
 
@@ -71,7 +71,8 @@ class Spread:
             edges: The box as annotated; it may reach beyond the image.
             margin: Pixels to add on each side, as far as the image has them.
             mask: ``none`` leaves neighbours that reach into the box; ``object`` paints everything but the object that
-                the box belongs to in the level of the background, unless no object fits the box.
+                the box belongs to in the level of the background; where no object fits the box, everything but what
+                hangs together and fills it, see :meth:`~karyo.data.spreads.objects.SpreadObjects.cut_off`.
 
         Returns:
             The crop.
@@ -87,8 +88,9 @@ class Spread:
         fit = None
         if mask == "object":
             chosen, fit = self.objects.belonging_to(edges)
-            if fit >= GOOD_FIT:
-                grey = self._paint_others(grey, chosen, wide)
+            own = chosen if fit >= GOOD_FIT else self.objects.cut_off(edges)
+            if own.any():
+                grey = self._paint_others(grey, own, wide)
         return Crop(grey, wide, inside != edges, fit)
 
     def cut_object(self, own: NDArray[np.bool_], edges: Edges, margin: int = 0) -> NDArray[np.uint8]:

@@ -41,6 +41,9 @@ _UNSHARED = 0.3
 _WEDGE = 0.8
 """Area, in squares of the width, up to which a fragment between two chosen ones is taken with them."""
 
+_CUT_FIT = 0.8
+"""Fit, 0..1, from which what hangs together inside a box is taken for its object where none fits as it is."""
+
 _MOST_SETS = 1000
 
 
@@ -81,6 +84,7 @@ class SpreadObjects:
     """
 
     def __init__(self, grey: NDArray[np.uint8], boxes: Iterable[Edges] = ()) -> None:
+        self._grey = grey
         self.mask = without_nuclei(foreground(grey))
         _, self._numbers, self._table, _ = cv2.connectedComponentsWithStats(self.mask.astype(np.uint8), connectivity=8)
         self._covered = np.zeros(grey.shape, np.uint16)
@@ -99,8 +103,7 @@ class SpreadObjects:
             The object's mask in the whole spread, bool (H, W), and how well it fits, 0..1; see :func:`fit_of_boxes`.
             Nothing and 0 where there is no foreground in the box.
         """
-        height, width = self.mask.shape
-        inside = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
+        inside = self._within(box)
         others = self._covered > 0
         if box in self._boxes:
             others[inside[1] : inside[3], inside[0] : inside[2]] = (
@@ -114,6 +117,33 @@ class SpreadObjects:
             left, top, right, bottom = piece.box
             mask[top:bottom, left:right] |= piece.mask
         return mask, self._fit(chosen, inside)
+
+    def cut_off(self, box: Edges) -> NDArray[np.bool_]:
+        """Find what hangs together inside an annotated box and fills it best, cut off at the box's edges.
+
+        For boxes that no object fits: stain too pale for the threshold of the whole spread, which is chosen anew inside
+        the box, or a cluster that is not cut where it should be. What touches the chromosome stays with it.
+
+        Args:
+            box: The annotated box; what of it lies in the image counts.
+
+        Returns:
+            Mask in the whole spread, bool (H, W); empty where nothing fills the box either.
+        """
+        found = np.zeros(self.mask.shape, np.bool_)
+        left, top, right, bottom = inside = self._within(box)
+        window = foreground(np.ascontiguousarray(self._grey[top:bottom, left:right]))
+        # Where only corners touch, two objects do.
+        count, numbers = cv2.connectedComponents(window.astype(np.uint8), connectivity=4)
+        pieces = [_shrunk(numbers == number, left, top) for number in range(1, count)]
+        best = max(pieces, key=lambda piece: self._fit([piece], inside), default=None)
+        if best is not None and self._fit([best], inside) >= _CUT_FIT:
+            found[best.box[1] : best.box[3], best.box[0] : best.box[2]] = best.mask
+        return found
+
+    def _within(self, box: Edges) -> Edges:
+        height, width = self.mask.shape
+        return max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
 
     @cached_property
     def _width(self) -> float:
