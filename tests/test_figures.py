@@ -186,6 +186,12 @@ def test_curves_name_the_best_epoch() -> None:
     course = rows(4)
     course[1]["validation_accuracy"] = course[2]["validation_accuracy"] = 0.875
     assert "4 epochs; best validation accuracy 87.5 % in epoch 2" in texts(draw_curves(course))
+    assert "4 epochs; best validation accuracy 87.5 % in epoch 2" in texts(draw_curves(course, kept=2))
+    other = draw_curves(course, kept=4)
+    assert "4 epochs; best validation accuracy 87.5 % in epoch 2; kept: epoch 4" in texts(other)
+    assert all(
+        4.0 in {line.get_xdata()[0] for line in axes.get_lines() if line.get_linestyle() == "--"} for axes in other.axes
+    )
 
 
 def test_learning_rate_axis_is_logarithmic_when_it_falls_tenfold() -> None:

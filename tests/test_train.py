@@ -7,6 +7,8 @@ import torch
 from conftest import TINY, Result, Run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from karyo.models.checkpoint import load_checkpoint
+
 
 def summary(directory: Path) -> dict:
     return json.loads((directory / "summary.json").read_text(encoding="utf-8"))
@@ -127,3 +129,18 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(run: Run) -> None:
     result = run("train", *TINY, "epochs=9", "lr=1e-12", "callbacks.early_stopping.patience=1")
     assert result.code == 0, result.err
     assert summary(result.directory)["epochs"] < 9
+
+
+def test_the_last_epoch_counts_where_it_is_meant_to(run: Run) -> None:
+    result = run("train", *TINY, "callbacks=last_epoch", "epochs=4", "lr=0.03", "optimizer=sgd")
+    assert result.code == 0, result.err
+    rows = list(csv.DictReader((result.directory / "epochs.csv").read_text(encoding="utf-8").splitlines()))
+    accuracies = [float(row["validation_accuracy"]) for row in rows]
+    assert accuracies.index(max(accuracies)) < 3, "or this run says nothing"
+    record = summary(result.directory)
+    assert record["best_epoch"] == 4
+    assert record["validation"] == {"accuracy": accuracies[-1], "loss": float(rows[-1]["validation_loss"])}
+    best, last = (load_checkpoint(result.directory / f"checkpoints/{name}.ckpt") for name in ("best", "last"))
+    assert best.epoch == 4
+    weights = zip(best.network.state_dict().values(), last.network.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in weights)

@@ -13,28 +13,30 @@ from karyo.reports.theme import BLUE, GREEN, GREY, INK, VERMILLION, add_title, n
 _STYLES = {"training": (BLUE, "train"), "validation": (VERMILLION, "validation")}
 
 
-def draw_curves(epochs: Sequence[Mapping[str, Any]]) -> Figure:
+def draw_curves(epochs: Sequence[Mapping[str, Any]], kept: int | None = None) -> Figure:
     """Draw loss, accuracy and learning rate of a training.
 
     Args:
         epochs: A row per epoch, as in ``epochs.csv``: ``epoch`` (from 1), ``train_loss``, ``train_accuracy``,
             ``validation_loss``, ``validation_accuracy`` (0..1) and ``lr``. What is missing, None or not finite is
             left out, and so are rows without an epoch.
+        kept: The epoch whose weights were kept; None for that of the best validation accuracy.
 
     Returns:
-        The figure; the epoch of the best validation accuracy is marked.
+        The figure; the epoch whose weights were kept is marked.
     """
     rows = [row for row in map(_finite, epochs) if "epoch" in row]
     figure = new_figure(8.0, 8.6)
     best = _best(rows)
-    add_title(figure, "Training", _sentence(rows, best))
+    marked = best[0] if best and kept is None else kept
+    add_title(figure, "Training", _sentence(rows, best, marked))
     panels = [figure.add_axes((0.125, bottom, 0.84, height)) for bottom, height in _PANELS]
     _draw_pair(panels[0], rows, "loss")
     _draw_pair(panels[1], rows, "accuracy")
     panels[1].yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
     _draw_rate(panels[2], rows)
     for panel in panels:
-        _finish(panel, rows, best, is_last=panel is panels[-1])
+        _finish(panel, rows, marked, is_last=panel is panels[-1])
     return figure
 
 
@@ -58,10 +60,13 @@ def _best(rows: Sequence[Mapping[str, float]]) -> tuple[float, float] | None:
     return max(pairs, key=lambda pair: (pair[1], -pair[0])) if pairs else None
 
 
-def _sentence(rows: Sequence[Mapping[str, float]], best: tuple[float, float] | None) -> str:
+def _sentence(rows: Sequence[Mapping[str, float]], best: tuple[float, float] | None, marked: float | None) -> str:
     """Say in words how it went."""
     count = f"{len(rows)} epoch{'' if len(rows) == 1 else 's'}" if rows else "no epoch was finished"
-    return count if best is None else f"{count}; best validation accuracy {100 * best[1]:.1f} % in epoch {best[0]:.0f}"
+    if best is None:
+        return count
+    said = f"{count}; best validation accuracy {100 * best[1]:.1f} % in epoch {best[0]:.0f}"
+    return said if marked == best[0] else f"{said}; kept: epoch {marked:.0f}"
 
 
 def _draw_pair(axes: Axes, rows: Sequence[Mapping[str, float]], quantity: str) -> None:
@@ -94,13 +99,13 @@ def _markers(values: Sequence[float]) -> dict[str, Any]:
     return {"marker": "o", "markersize": 4} if len(values) <= 40 else {}
 
 
-def _finish(axes: Axes, rows: Sequence[Mapping[str, float]], best: tuple[float, float] | None, is_last: bool) -> None:
-    """Give a panel its common epoch axis and mark the best epoch."""
+def _finish(axes: Axes, rows: Sequence[Mapping[str, float]], marked: float | None, is_last: bool) -> None:
+    """Give a panel its common epoch axis and mark the epoch whose weights were kept."""
     last = max((row["epoch"] for row in rows), default=1.0)
     axes.set_xlim(0.5, last + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, nbins=12))
-    if best is not None:
-        axes.axvline(best[0], color=GREY, linewidth=1.0, linestyle=(0, (3, 3)), zorder=1)
+    if marked is not None:
+        axes.axvline(marked, color=GREY, linewidth=1.0, linestyle=(0, (3, 3)), zorder=1)
     style_axes(axes)
     axes.yaxis.set_label_coords(-0.105, 0.5)
     if is_last:

@@ -3,9 +3,9 @@
 import csv
 import io
 import logging
+import math
 import time
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -93,7 +93,17 @@ class EpochLog(Callback):
         )
 
 
-def best_row(rows: list[Row]) -> Row | None:
-    """Give the epoch of highest validation accuracy, the first of several; None where there is none."""
-    measured: list[Any] = [row for row in rows if row["validation_accuracy"] == row["validation_accuracy"]]
-    return max(measured, key=lambda row: float(row["validation_accuracy"])) if measured else None
+def validation_of(rows: list[Row], epoch: int | None) -> dict[str, float]:
+    """Give what an epoch reached on the validation side.
+
+    Args:
+        rows: Of all epochs.
+        epoch: Its number, from 1.
+
+    Returns:
+        ``{"accuracy": 0.97, "loss": 0.31}``; {} where that was not measured.
+    """
+    row = next((row for row in rows if row["epoch"] == epoch), None)
+    if row is None or math.isnan(row["validation_accuracy"]):
+        return {}
+    return {"accuracy": row["validation_accuracy"], "loss": row["validation_loss"]}

@@ -163,7 +163,7 @@ def print_split(data: ChromosomeData) -> None:
 
 
 def best_checkpoint(trainer: pl.Trainer) -> Path:
-    """Give the checkpoint of the best epoch.
+    """Give the checkpoint of the epoch that counts: that of the best validation accuracy, or the last.
 
     Raises:
         DataError: If training wrote none.

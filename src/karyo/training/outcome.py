@@ -33,7 +33,7 @@ from karyo.reports.pictures import figure_to_array
 from karyo.reports.reliability import draw_reliability
 from karyo.reports.runs import PREDICTIONS_NAME, read_by_cell
 from karyo.training.by_cell import measure_at_the_end
-from karyo.training.epochs import best_row
+from karyo.training.epochs import validation_of
 from karyo.training.fit import Fitted
 from karyo.training.locations import SUMMARY
 from karyo.training.record import RunRecord
@@ -60,15 +60,14 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
     rows = fitted.epochs.rows()
     figures = draw_figures(predictions, measures, fitted.data)
-    figures["curves"] = figure_to_array(draw_curves(rows))
+    figures["curves"] = figure_to_array(draw_curves(rows, trained.epoch))
     write_results(record.directory, predictions, figures)
     with (record.directory / PREDICTIONS_NAME).open("rb") as content:
         result = hashlib.file_digest(content, "sha256").hexdigest()
-    best = best_row(rows)
     record.add(
         best_epoch=trained.epoch,
         epochs=len(rows),
-        validation={"accuracy": best["validation_accuracy"], "loss": best["validation_loss"]} if best else {},
+        validation=validation_of(rows, trained.epoch),
         test=measures.to_dict(),
         result=result,
         split_by=fitted.data.split.by,

@@ -14,8 +14,9 @@ from rich.console import Console
 
 from karyo.errors import KaryoError
 from karyo.files import write_text
+from karyo.models.checkpoint import load_checkpoint
 from karyo.reports.fields import duration, estimate_at, number_at, percent, percent_with_interval
-from karyo.training.epochs import best_row
+from karyo.training.epochs import validation_of
 from karyo.training.fit import Fitted, fit
 from karyo.training.identity import identity
 from karyo.training.locations import LAST
@@ -133,12 +134,11 @@ def is_pruned(record: RunRecord) -> bool:
 def reached(record: RunRecord, fitted: Fitted) -> dict[str, Any]:
     """Give what the record of a run that was cut short holds of its epochs."""
     rows = fitted.epochs.rows()
-    best = best_row(rows)
-    assert best is not None  # it was cut short after a validation
+    epoch = load_checkpoint(fitted.best).epoch
     return {
         "epochs": len(rows),
-        "best_epoch": int(best["epoch"]),
-        "validation": {"accuracy": best["validation_accuracy"], "loss": best["validation_loss"]},
+        "best_epoch": epoch,
+        "validation": validation_of(rows, epoch),
         "checkpoint": os.path.relpath(fitted.best, record.directory),
     }
 

@@ -46,12 +46,12 @@ class RunResult:
 
     @property
     def validation_accuracy(self) -> float | None:
-        """On the validation side in the best epoch, 0..1; None where it is not recorded."""
+        """On the validation side in the epoch whose weights were kept, 0..1; None where it is not recorded."""
         return share_at(self.record, "validation", "accuracy")
 
     @property
     def validation_loss(self) -> float | None:
-        """On the validation side in the best epoch, nats; None where it is not recorded."""
+        """On the validation side in the epoch whose weights were kept, nats; None where it is not recorded."""
         return number_at(self.record, "validation", "loss")
 
 
