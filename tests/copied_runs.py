@@ -41,6 +41,15 @@ def change_checkpoint(run: Path, change: Callable[[dict[str, Any]], None]) -> Pa
     return run
 
 
+def change_record(run: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Change a run's record in place; gives the run."""
+    file = run / "summary.json"
+    record = json.loads(file.read_text(encoding="utf-8"))
+    change(record)
+    file.write_text(json.dumps(record), encoding="utf-8")
+    return run
+
+
 def exchange(run: Path, one: str, other: str, count: int = 3) -> Path:
     """Let the first ``count`` images of two sides of a run's split change places; gives the run."""
     file = run / "split.json"

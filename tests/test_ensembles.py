@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY, Run
-from copied_runs import change_checkpoint, exchange, other_network, refused
+from copied_runs import change_checkpoint, change_record, exchange, other_network, refused
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
@@ -25,6 +25,8 @@ from karyo.exporting.run import TrainedRun, open_runs
 from karyo.models.checkpoint import load_checkpoint
 from karyo.models.ensemble import Ensemble
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
+from karyo.reports.comparing.boards import arrange
+from karyo.reports.comparing.gather import gather
 from karyo.training.application import quote_place
 
 
@@ -89,9 +91,43 @@ def test_several_runs_are_measured_as_their_mean(run: Run, pair: list[Path]) -> 
     record = json.loads((both.directory / "summary.json").read_text(encoding="utf-8"))
     assert record["unseen"] is True
     assert record["by_cell"]["temperature"] > 0
+    validation = run("evaluate", f"run=[{pair[0]},{pair[1]}]", "bootstrap=0", "part=validation")
+    measured = json.loads((validation.directory / "summary.json").read_text(encoding="utf-8"))
+    assert record["validation"]["accuracy"] == measured["test"]["accuracy"]["value"]
+    assert "members" not in measured
+    # Beside the run itself it stands in a comparison.
+    (ensemble,), problems = gather([both.directory])
+    assert not problems
+    assert ensemble.settings["members"] == 2
+    assert ensemble.by_cell["n_images"] == len(paths)
+    (board,) = arrange(gather([pair[0], both.directory, validation.directory])[0])
+    assert sorted(it.label.rpartition(" · ")[2] for it in board.contenders) == ["members=2", "members=–"]
     # Neither run's own result is touched.
     assert not (pair[0] / "by_cell.json").exists()
     assert (pair[0] / "predictions.csv").read_bytes() == kept
+
+
+def test_of_sweeps_the_runs_of_each_split_are_measured_as_one(run: Run, pair: list[Path], tmp_path: Path) -> None:
+    for sweep, source in zip(("one", "two"), pair, strict=True):
+        for fold in ("fold-0", "fold-1"):
+            shutil.copytree(source, tmp_path / sweep / fold)
+            change_record(tmp_path / sweep / fold, lambda content, fold=fold: content["data"].update(split=fold))
+    sweeps = f"run=[{tmp_path / 'one'},{tmp_path / 'two'}]"
+    both = run("evaluate", sweeps, "bootstrap=0", "by_cell=true")
+    assert both.code == 0, both.err
+    assert "karyo compare" in both.out
+    records = sorted(tmp_path.glob("logs/evaluate/*/fold-*/summary.json"))
+    assert [path.parent.name for path in records] == ["fold-0", "fold-1"]
+    for path in records:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        assert record["members"] == [str(tmp_path / sweep / path.parent.name) for sweep in ("one", "two")]
+        assert (path.parent / "by_cell.json").is_file()
+    refused(run("evaluate", f"run=[{tmp_path / 'one'},{pair[0]}]"), "runs as well as sweeps")
+    shutil.rmtree(tmp_path / "two/fold-1")
+    refused(run("evaluate", sweeps), "not all splits have as many", "2 with that of fold-0, 1 with that of fold-1")
+    change_record(tmp_path / "one/fold-1", lambda content: content.update(status="failed"))
+    shutil.rmtree(tmp_path / "one/fold-0")
+    refused(run("evaluate", f"run={tmp_path / 'one'}"), "no finished run")
 
 
 def test_what_cannot_answer_as_one_is_refused(run: Run, pair: list[Path], tmp_path: Path) -> None:

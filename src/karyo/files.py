@@ -5,6 +5,7 @@ bytes back: :func:`encode_names`.
 """
 
 import csv
+import hashlib
 import io
 import os
 import tempfile
@@ -14,6 +15,16 @@ from pathlib import Path
 from karyo.errors import DataError
 
 _STEM_KEPT = 20
+
+
+def sha256(path: Path) -> str:
+    """Give the SHA-256 of a file's content, 64 hexadecimal digits.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def write_beside(path: Path, write: Callable[[Path], object]) -> None:

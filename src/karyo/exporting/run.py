@@ -13,10 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from karyo.data.datamodule import ChromosomeData
 from karyo.data.records import Record
 from karyo.errors import DataError, KaryoError, SettingsError
+from karyo.files import sha256
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
 from karyo.models.joining import join
 from karyo.training.finished import (
     FinishedRun,
+    agreed,
     find_finished,
     open_as_trained,
     own_data,
@@ -124,8 +126,8 @@ def open_runs(sources: Sequence[Path], data_root: Path | None = None) -> Trained
     checkpoints = "".join(f"{each.fingerprint}\n" for each in members)
     return TrainedRun(
         directory=directories[0],
-        facts=_agreed([each.facts for each in members]),
-        config=OmegaConf.create(_agreed([_plain(each.config) for each in members])),
+        facts=agreed([each.facts for each in members]),
+        config=OmegaConf.create(agreed([_plain(each.config) for each in members])),
         checkpoint=found[0].checkpoint,
         fingerprint=hashlib.sha256(checkpoints.encode()).hexdigest(),
         trained=trained,
@@ -150,7 +152,7 @@ def _opened(found: _Found, data: ChromosomeData) -> TrainedRun:
     for side in ("train", "validation"):
         if not sides[side]:
             raise DataError(f"{directory} has no {side} images, so nothing can be calibrated; train it with some")
-    run, fingerprint = found.run, _sha256(found.checkpoint)
+    run, fingerprint = found.run, sha256(found.checkpoint)
     return TrainedRun(directory, run.record.content, run.config, found.checkpoint, fingerprint, trained, data, sides)
 
 
@@ -160,12 +162,6 @@ def _refuse_twice(found: Sequence[_Found]) -> None:
         if each.checkpoint.resolve() in seen:
             raise SettingsError(f"{each.directory} is given twice; it would only count double: leave one out")
         seen.add(each.checkpoint.resolve())
-
-
-def _agreed(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Keep what is the same in all of these."""
-    first, *others = contents
-    return {name: value for name, value in first.items() if all(each.get(name) == value for each in others)}
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:
@@ -207,8 +203,3 @@ def _check_images(data: ChromosomeData, trained: TrainedNetwork, directory: Path
             f"the images are not those that {directory} was trained on (their fingerprint is {data.fingerprint[:12]}, "
             f"it was {trained.data_fingerprint[:12]}); name the folder of the old ones with --data-root, or train again"
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """Measuring by cell what a run has learned: what it takes from the run's other sides, and where the result is kept."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from karyo.evaluation.calibration import fit_temperature
 from karyo.evaluation.deciding import DecidedCells, decide_cells, log_probabilities
 from karyo.evaluation.predict import predict, predict_in_cells
 from karyo.evaluation.predictions import Predictions
-from karyo.files import write_text
+from karyo.files import sha256, write_text
 from karyo.inference.predictor import FEWEST_IN_CELL
 from karyo.inference.sizes import SizeNorms
 from karyo.karyotype.cell import MOST_OBJECTS
@@ -139,7 +138,7 @@ def measure_at_the_end(
             raise
         log.warning("the test side is not measured by cell: %s", error)
         return
-    for problem in keep_with_run(directory, checkpoint, measured):
+    for problem in keep_with_run(directory, [checkpoint], measured):
         log.warning(problem)
 
 
@@ -238,7 +237,7 @@ def measure_cells(
     return CellsMeasured(decided, measures, learned, tuple(remarks))
 
 
-def keep_with_run(directory: Path, checkpoint: Path, measured: CellsMeasured) -> list[str]:
+def keep_with_run(directory: Path, checkpoints: Sequence[Path], measured: CellsMeasured) -> list[str]:
     """Write ``by_cell.json``, ``cells.csv`` and ``assigned.csv`` beside a run's record, for `karyo compare` to read.
 
     What the record calls its result, and its time of finishing where it has finished, stand in the first, so that it is
@@ -247,21 +246,19 @@ def keep_with_run(directory: Path, checkpoint: Path, measured: CellsMeasured) ->
 
     Args:
         directory: The run's directory.
-        checkpoint: What was measured.
+        checkpoints: What was measured; several where they answered as one.
         measured: On the run's own test side.
 
     Returns:
         A sentence if it cannot be written, nothing otherwise: a run may lie where its reader has no rights.
     """
-    with checkpoint.open("rb") as content:
-        fingerprint = hashlib.file_digest(content, "sha256").hexdigest()
     record = RunRecord.read(directory).content
     kept = {
         "format": 1,
         "karyo": __version__,
         "finished": record.get("finished"),
         "result": record.get("result"),
-        "checkpoint": fingerprint,
+        "checkpoint": ", ".join(map(sha256, checkpoints)),
         "by_cell": measured.to_dict(),
     }
     path = directory / BY_CELL_NAME

@@ -1,21 +1,28 @@
 """Measuring a trained network on any data set: `python src/evaluate.py`."""
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from rich.console import Console
 
 from karyo.data.datamodule import ChromosomeData
 from karyo.errors import SettingsError
 from karyo.evaluation.deciding import check_cells
 from karyo.evaluation.measure import measure
 from karyo.evaluation.predict import predict
+from karyo.files import sha256
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
 from karyo.models.joining import join
+from karyo.reports.fields import number_at
+from karyo.reports.outcome import print_pairs
+from karyo.reports.runs import PREDICTIONS_NAME
 from karyo.training.by_cell import (
     NOTHING_LEARNED,
     CellsMeasured,
@@ -25,8 +32,8 @@ from karyo.training.by_cell import (
     measure_cells,
     open_own,
 )
-from karyo.training.finished import find_finished, open_as_trained, own_data, side_of_splits
-from karyo.training.outcome import draw_figures, measuring_device, print_result, shown, write_results
+from karyo.training.finished import agreed, find_finished, open_as_trained, own_data, runs_by_split, side_of_splits
+from karyo.training.outcome import HPARAMS, draw_figures, measuring_device, print_result, shown, write_results
 from karyo.training.record import RunRecord
 from karyo.training.settings import check_values
 
@@ -60,7 +67,8 @@ class Measured:
 def evaluate_run(config: DictConfig) -> None:
     """Measure a run's best checkpoint as its own end did, on the data that the configuration names.
 
-    Of several runs the mean of their probabilities is measured, on the test side that they have in common.
+    Of several runs the mean of their probabilities is measured, on the test side that they have in common; of sweeps
+    that of the runs of each split, one split after the other, for `karyo compare` to put together.
 
     Without ``data=`` it is the run's own data and its test side; with other data it is every image of them. With
     ``by_cell`` each cell is decided together as well, and both ways are measured by cell.
@@ -68,9 +76,28 @@ def evaluate_run(config: DictConfig) -> None:
     Raises:
         KaryoError: If there is no such run, or checkpoint and data do not go together.
     """
-    began = time.monotonic()
     check_values(config, "batch_size", "bootstrap", "seed", "by_cell")
-    measured = find_measured(config)
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    groups = find_groups(config)
+    for group in groups:
+        evaluate_group(config, group, directory if len(groups) == 1 else directory / group[0].name)
+    if len(groups) > 1:
+        print_pairs(Console(), "Next", {"all of them together": f"karyo compare {shlex.quote(shown(directory))}"})
+
+
+def evaluate_group(config: DictConfig, runs: Sequence[Path], directory: Path) -> None:
+    """Measure a run, or several as one.
+
+    Args:
+        config: As for :func:`evaluate_run`.
+        runs: Their directories; none where it names a checkpoint.
+        directory: Where the result goes; made if missing.
+
+    Raises:
+        KaryoError: As :func:`evaluate_run`.
+    """
+    began = time.monotonic()
+    measured = find_measured(config, runs)
     trained = measured.trained
     part = choose_part(config, measured)
     data = open_data(config, measured)
@@ -81,7 +108,8 @@ def evaluate_run(config: DictConfig) -> None:
     predictions = predict(trained.network, loader, data.records, device=device)
     measures = measure(predictions, resamples=config.bootstrap, seed=config.seed)
     cells = measure_cells(config, predictions, data, positions, learned, trained, device) if learned else None
-    record = RunRecord(Path(HydraConfig.get().runtime.output_dir))
+    directory.mkdir(parents=True, exist_ok=True)
+    record = RunRecord(directory)
     unseen = part == "test" or (part == "all" and data.fingerprint not in measured.fingerprints)
     record.start(
         name=record.directory.name,
@@ -92,6 +120,8 @@ def evaluate_run(config: DictConfig) -> None:
     )
     write_results(record.directory, predictions, draw_figures(predictions, measures, data))
     level = "cell" if any(predictions.cells) else "image"
+    if len(measured.runs) > 1 and part == "test":
+        record.add(result=sha256(directory / PREDICTIONS_NAME), **facts_of_members(measured, data, device))
     facts = conclude_cells(record.directory, measured, cells, part) if cells else {}
     record.finish(time.monotonic() - began, test=measures.to_dict(), split_by=level, **facts)
     print_result(record.content, files_of(record, measured.names), {})
@@ -120,16 +150,53 @@ def prepare_cells(config: DictConfig, measured: Measured, data: ChromosomeData, 
 
 
 def conclude_cells(directory: Path, measured: Measured, cells: CellsMeasured, part: str) -> dict[str, Any]:
-    """Write a measurement by cell: its tables, and of a single run's own test side a copy for `karyo compare`.
+    """Write a measurement by cell: its tables, and of a test side a copy for `karyo compare`.
+
+    Of a single run it stands beside that, of several beside this measurement.
 
     Returns:
         What the record is to hold of it.
     """
     cells.decided.write(directory)
     content = cells.to_dict()
-    if part == "test" and len(measured.runs) == 1:
-        content["remarks"] += keep_with_run(measured.runs[0], measured.checkpoints[0], cells)
+    if part == "test" and measured.runs:
+        place = measured.runs[0] if len(measured.runs) == 1 else directory
+        content["remarks"] += keep_with_run(place, measured.checkpoints, cells)
     return {"by_cell": content}
+
+
+def facts_of_members(measured: Measured, data: ChromosomeData, device: torch.device) -> dict[str, Any]:
+    """Say of several runs that answered as one what a record says of a run, so that `karyo compare` takes it for one.
+
+    Args:
+        measured: The runs, of one split.
+        data: Their images.
+        device: Where to compute.
+
+    Returns:
+        What is the same in their records and configurations, the configuration with the number of ``members``, and what
+        they reach together on the validation side.
+    """
+    contents = [RunRecord.read(run).content for run in measured.runs]
+    common = agreed(contents)
+    kept = {name: common[name] for name in (*HPARAMS, "data", "image_size", "split_by") if name in common}
+    config = agreed([content.get("config", {}) for content in contents]) | {"members": len(contents)}
+    sizes = [number_at(content, "parameters") for content in contents]
+    typed = [content.get("overrides", []) for content in contents]
+    facts: dict[str, Any] = {
+        "members": list(map(str, measured.runs)),
+        "config": config,
+        "overrides": [*(each for each in typed[0] if all(each in other for other in typed)), f"members={len(typed)}"],
+    }
+    if None not in sizes:
+        facts["parameters"] = sum(int(size) for size in sizes if size)
+    validation = side_of_splits(measured.runs, "validation", data.records)
+    if not validation:
+        return kept | facts
+    answers = predict(measured.trained.network, data.ordered_dataloader(validation), data.records, device=device)
+    measures = measure(answers, resamples=0)
+    reached = {"accuracy": measures.accuracy.value, "loss": measures.log_loss.value}
+    return kept | facts | {"validation": reached}
 
 
 def files_of(record: RunRecord, measured: str) -> dict[str, str]:
@@ -145,26 +212,36 @@ def files_of(record: RunRecord, measured: str) -> dict[str, str]:
     return files | {"everything else": f"{directory}/summary.json"}
 
 
-def find_measured(config: DictConfig) -> Measured:
-    """Find what to measure: ``checkpoint=FILE``, or the best checkpoints of ``run=DIRECTORY`` or ``run=[A,B]``.
+def find_groups(config: DictConfig) -> list[tuple[Path, ...]]:
+    """Find which runs to measure as one: ``run=DIRECTORY`` of a run or sweep, ``run=[A,B]``; none of a checkpoint.
 
     Raises:
-        SettingsError: If neither or both are given, a run has no checkpoint yet, or several cannot answer as one.
+        SettingsError: If neither or both of run and checkpoint are given, or the runs are none or no equal groups.
     """
     if bool(config.run) == bool(config.checkpoint):
         raise SettingsError("say what to measure: run=DIRECTORY of a run, or checkpoint=FILE.")
     if config.checkpoint:
+        return [()]
+    places = config.run if isinstance(config.run, ListConfig) else [config.run]
+    return runs_by_split([Path(str(place)) for place in places])
+
+
+def find_measured(config: DictConfig, runs: Sequence[Path]) -> Measured:
+    """Open what to measure: ``checkpoint=FILE``, or the checkpoints of runs.
+
+    Raises:
+        SettingsError: If a run has no checkpoint yet, or several cannot answer as one.
+    """
+    if config.checkpoint:
         alone = load_checkpoint(Path(config.checkpoint))
         return Measured(alone, (Path(config.checkpoint),), fingerprints=frozenset([alone.data_fingerprint]))
-    places = config.run if isinstance(config.run, ListConfig) else [config.run]
-    runs = tuple(Path(str(place)) for place in places)
     if len({run.resolve() for run in runs}) < len(runs):
         raise SettingsError("run= names a run twice; it would only count double: leave one out.")
     finished = [find_finished(run) for run in runs]
     checkpoints = tuple(run.checkpoint for run in finished)
     each = [load_checkpoint(checkpoint) for checkpoint in checkpoints]
     fingerprints = frozenset(one.data_fingerprint for one in each)
-    return Measured(join(each, runs), checkpoints, runs, finished[0].config, fingerprints)
+    return Measured(join(each, runs), checkpoints, tuple(runs), finished[0].config, fingerprints)
 
 
 def open_data(config: DictConfig, measured: Measured) -> ChromosomeData:

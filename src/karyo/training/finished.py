@@ -1,7 +1,8 @@
 """A finished run: its best checkpoint, its configuration, its data and the sides of its split."""
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from karyo.data.datamodule import ChromosomeData
 from karyo.data.records import Record
 from karyo.errors import DataError, SettingsError
 from karyo.models.checkpoint import TrainedNetwork
-from karyo.reports.runs import SPLIT_NAME
+from karyo.reports.fields import text_at
+from karyo.reports.runs import RECORD_NAME, SPLIT_NAME, read_records
 from karyo.training.build import build
 from karyo.training.record import RunRecord
 
@@ -50,6 +52,42 @@ def find_finished(directory: Path) -> FinishedRun:
             f"finish it with python src/train.py resume={directory}"
         )
     return FinishedRun(record, directory / record.content["checkpoint"], _configuration(directory / "config.yaml"))
+
+
+def agreed(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Keep what is the same in all of these records or configurations; at least one."""
+    first, *others = contents
+    return {name: value for name, value in first.items() if all(each.get(name) == value for each in others)}
+
+
+def runs_by_split(places: Sequence[Path]) -> list[tuple[Path, ...]]:
+    """Group runs that can answer as one: where sweeps are given, those of their runs that share a split.
+
+    Args:
+        places: Directories of runs, or of sweeps; not both.
+
+    Returns:
+        The runs' directories, a group for each split, in the order of the first sweep's runs; a single group of the
+        runs themselves.
+
+    Raises:
+        SettingsError: If runs and sweeps are mixed, there is no finished run, or one split has more runs than another.
+    """
+    sweeps = [place for place in places if not (place / RECORD_NAME).exists() and place.is_dir()]
+    if not sweeps:
+        return [tuple(places)]
+    if len(sweeps) < len(places):
+        raise SettingsError("run= names runs as well as sweeps; give either runs of one split, or sweeps.")
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for record in read_records(*sweeps)[0]:
+        if text_at(record, "status") == "finished" and "measured" not in record:
+            groups[text_at(record, "data", "split")].append(Path(record["directory"]))
+    if not groups or "" in groups:
+        raise SettingsError(f"below {', '.join(map(str, sweeps))} there is no finished run, or one without its split.")
+    if len({len(group) for group in groups.values()}) > 1:
+        counts = ", ".join(f"{len(group)} with that of {group[0].name}" for group in groups.values())
+        raise SettingsError(f"runs answer as one where they share a split, and not all splits have as many: {counts}.")
+    return [tuple(group) for group in groups.values()]
 
 
 def open_as_trained(node: DictConfig, trained: TrainedNetwork, batch_size: int) -> ChromosomeData:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from karyo.data.folds.fold_list import read_fold_list
 from karyo.errors import KaryoError
+from karyo.files import sha256
 from karyo.identity import Settings, run_key, settings_of_config, with_listed_folds
 from karyo.models.backbones import LIBRARIES
 from karyo.models.weights import weights_file
@@ -107,8 +108,7 @@ def _digest_of_run(place: str) -> str:
 @lru_cache
 def _digest(path: str, changed: int) -> str:
     """Give a digest of a file; ``changed`` makes a file that was written again another one."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    return sha256(Path(path))[:12]
 
 
 def _without_hydra(node: Any) -> Any:

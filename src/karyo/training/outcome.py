@@ -1,6 +1,5 @@
 """The end of a run: the best checkpoint meets the test side once, and what came out is written and shown."""
 
-import hashlib
 import os
 import shlex
 import statistics
@@ -22,6 +21,7 @@ from karyo.evaluation.latency import measure_latency
 from karyo.evaluation.measure import Measures, measure
 from karyo.evaluation.predict import predict
 from karyo.evaluation.predictions import Predictions
+from karyo.files import sha256
 from karyo.imaging.write import write_png
 from karyo.models.checkpoint import load_checkpoint
 from karyo.reports.by_cell import by_cell_table, remarks_of
@@ -62,8 +62,7 @@ def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
     figures = draw_figures(predictions, measures, fitted.data)
     figures["curves"] = figure_to_array(draw_curves(rows, trained.epoch))
     write_results(record.directory, predictions, figures)
-    with (record.directory / PREDICTIONS_NAME).open("rb") as content:
-        result = hashlib.file_digest(content, "sha256").hexdigest()
+    result = sha256(record.directory / PREDICTIONS_NAME)
     record.add(
         best_epoch=trained.epoch,
         epochs=len(rows),

@@ -1,6 +1,5 @@
 """The networks that a run learns from besides its labels: opened, and refused where they know what it may not."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from omegaconf import DictConfig
 
 from karyo.data.datamodule import ChromosomeData
 from karyo.errors import DataError, SettingsError
+from karyo.files import sha256
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
 from karyo.models.distillation import Distillation
 from karyo.models.ensemble import Ensemble, networks_of
@@ -72,8 +72,7 @@ def _open(directory: Path) -> Teacher:
         raise SettingsError(f"teachers={directory}: there is no such directory of a run.")
     found = find_finished(directory)
     trained = load_checkpoint(found.checkpoint)
-    with found.checkpoint.open("rb") as content:
-        return Teacher(directory, trained, hashlib.file_digest(content, "sha256").hexdigest())
+    return Teacher(directory, trained, sha256(found.checkpoint))
 
 
 def check_teachers(teachers: Sequence[Teacher], data: ChromosomeData) -> None:

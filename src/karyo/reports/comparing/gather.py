@@ -26,8 +26,8 @@ def gather(roots: Sequence[str | Path]) -> tuple[list[RunResult], list[str]]:
         SettingsError: If a root is no directory.
     """
     records, problems = read_records(*roots)
-    # Measurements of a trained network leave records of their own, which are not runs.
-    runs = [_run(record, problems) for record in records if "measured" not in record]
+    # Measurements of a trained network leave records of their own, which are not runs; but of several as one they are.
+    runs = [_run(record, problems) for record in records if "measured" not in record or "members" in record]
     kept, repeated = without_copies(runs)
     return with_splits(kept), [*problems, *repeated]
 
