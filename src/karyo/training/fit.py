@@ -180,8 +180,9 @@ def failures_explained(config: DictConfig) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
+        whole = " (a whole cell is one batch, whatever batch_size is)" if config.get("context") else ""
         raise KaryoError(
-            f"the device ran out of memory with batch_size={config.batch_size}; choose a smaller one, a smaller "
+            f"the device ran out of memory with batch_size={config.batch_size}{whole}; choose a smaller one, a smaller "
             "image_size, or trainer.precision=16-mixed."
         ) from error
     except MisconfigurationException as error:
