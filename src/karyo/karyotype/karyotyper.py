@@ -203,7 +203,7 @@ def cut_boxes(name: str, grey: NDArray[np.uint8], boxes: Sequence[Box]) -> tuple
     if not loose:
         return objects, ()
     some = "1 box" if loose == 1 else f"{loose} boxes"
-    return objects, (f"no object fits {some}: neighbours are left in the picture there",)
+    return objects, (f"no object fits {some}: neighbours may be left in the picture there",)
 
 
 def remarks_on(objects: Sequence[CellObject], alone: Sequence[Prediction], decision: Decision) -> list[str]:
