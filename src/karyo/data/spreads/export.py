@@ -128,7 +128,7 @@ def _index_row(pair: Pair, box: Box, crop: Crop) -> tuple[dict[str, Any], list[P
     if crop.clipped:
         flags.append(Problem(name, "box leaves the image", f"its box {box.edges} was clipped", left_out=False))
     if not crop.object_found:
-        detail = f"no object fits its box {box.edges} (best fit {crop.fit:.2f}): neighbours that touch it may be in the crop"
+        detail = f"no object fits its box {box.edges} (best fit {crop.fit:.2f}): neighbours may be left in the crop"
         flags.append(Problem(name, "no object fits the box", detail, left_out=False))
     row = {
         "path": f"{CLASSES[box.label]}/{name}.png",
