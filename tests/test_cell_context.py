@@ -171,7 +171,7 @@ def test_a_run_measures_exports_and_uses_what_it_learned_of_cells(run: Run, tmp_
     assert [CLASSES[label] for label in found] == [said[name] for name in names]
     card = path.with_suffix(".md").read_text()
     assert "accuracy, seen in its cell" in card
-    assert f"{predictor.passport.cell_threshold:.3f})" in card
+    assert f"below the probability {predictor.passport.cell_threshold:.3f} is rejected" in card
     answers = {
         own: predictor.predict_cell(
             [source.read(records[path]) for path, cell in zip(read.paths, read.cells, strict=True) if cell == own]
@@ -335,6 +335,8 @@ def test_what_is_seen_in_its_cell_is_accepted_from_a_threshold_of_its_own(tmp_pa
     assert all("low_confidence" in it.reasons for it in model.predict(images))
     assert not any("low_confidence" in it.reasons for it in model.predict_cell(images))
     assert all("low_confidence" in it.reasons for it in model.predict_cell(images[1:])), "too few to be a cell"
+    older = karyo.load(written(tmp_path, cell_temperature=1.0, threshold=1.0))
+    assert all("low_confidence" in it.reasons for it in older.predict_cell(images)), "it knows one threshold alone"
     model = karyo.load(written(tmp_path, cell_temperature=1.0, threshold=0.0, cell_threshold=1.0))
     assert all("low_confidence" in it.reasons for it in model.predict_cell(images))
     assert not any("low_confidence" in it.reasons for it in model.predict(images))

@@ -22,12 +22,16 @@ from karyo.evaluation.predictions import Predictions
 from karyo.exporting.export import SUFFIXES
 from karyo.exporting.graph import ExportedGraph
 from karyo.exporting.run import TrainedRun, open_runs
+from karyo.identity import run_key, setting_key, settings_of_config
 from karyo.models.checkpoint import load_checkpoint
 from karyo.models.ensemble import Ensemble
 from karyo.models.network import ChromosomeNetwork, NetworkSpec
 from karyo.reports.comparing.boards import arrange
+from karyo.reports.comparing.choice import choose
 from karyo.reports.comparing.gather import gather
+from karyo.reports.comparison import compare
 from karyo.training.application import quote_place
+from karyo.training.evaluate import members_config
 
 
 def probabilities_of(directory: Path) -> tuple[list[str], NDArray[np.float64]]:
@@ -98,7 +102,7 @@ def test_several_runs_are_measured_as_their_mean(run: Run, pair: list[Path]) -> 
     # Beside the run itself it stands in a comparison.
     (ensemble,), problems = gather([both.directory])
     assert not problems
-    assert ensemble.settings["members"] == 2
+    assert len(ensemble.settings["members"]) == 2
     assert ensemble.by_cell["n_images"] == len(paths)
     (board,) = arrange(gather([pair[0], both.directory, validation.directory])[0])
     assert sorted(it.label.rpartition(" · ")[2] for it in board.contenders) == ["members=2", "members=–"]
@@ -124,10 +128,47 @@ def test_of_sweeps_the_runs_of_each_split_are_measured_as_one(run: Run, pair: li
         assert (path.parent / "by_cell.json").is_file()
     refused(run("evaluate", f"run=[{tmp_path / 'one'},{pair[0]}]"), "runs as well as sweeps")
     shutil.rmtree(tmp_path / "two/fold-1")
-    refused(run("evaluate", sweeps), "not all splits have as many", "2 with that of fold-0, 1 with that of fold-1")
-    change_record(tmp_path / "one/fold-1", lambda content: content.update(status="failed"))
-    shutil.rmtree(tmp_path / "one/fold-0")
-    refused(run("evaluate", f"run={tmp_path / 'one'}"), "no finished run")
+    refused(run("evaluate", sweeps), f"{tmp_path / 'two'} has not as many finished runs", str(tmp_path / "one/fold-1"))
+    refused(run("evaluate", f"run=[{tmp_path / 'one'},{tmp_path / 'one'}]"), "a sweep twice")
+    refused(run("evaluate", f"run=[{tmp_path / 'one'},{tmp_path / 'no'}]"), "runs as well as sweeps")
+    refused(run("evaluate", f"run={tmp_path / 'no'}"), "is not the directory of a run")
+    change_record(tmp_path / "one/fold-1", lambda content: content["data"].pop("split"))
+    refused(run("evaluate", f"run={tmp_path / 'one'}"), "does not say how its images were split")
+    for fold in ("fold-0", "fold-1"):
+        change_record(tmp_path / "one" / fold, lambda content: content.update(status="failed"))
+    refused(run("evaluate", f"run={tmp_path / 'one'}"), f"no run below {tmp_path / 'one'} has finished")
+
+
+def test_seeds_as_one_are_repetitions_and_other_partners_another_setting(tmp_path: Path) -> None:
+    """What `karyo compare` takes for one setting, of runs whose resolved configurations differ deep inside."""
+
+    def member(fold: int, seed: int, lr: float = 0.1) -> dict[str, Any]:
+        return {"seed": seed, "lr": lr, "data": {"seed": seed, "fold": fold, "folds": 2, "source": {"cells": 8}}}
+
+    def settings(*configs: dict[str, Any]) -> dict[str, Any]:
+        return settings_of_config(members_config(configs))
+
+    first, second = (settings(member(fold, 0), member(fold, 1)) for fold in (0, 1))
+    assert (first["data.fold"], first["data.source.cells"]) == (0, 8)
+    assert setting_key(first) == setting_key(second)
+    assert run_key(first) != run_key(second)
+    others = settings(member(0, 2), member(0, 3))
+    assert setting_key(others) == setting_key(first)
+    assert run_key(others) != run_key(first)
+    partners = [settings(member(0, 0), member(0, 0, lr)) for lr in (0.2, 0.3)]
+    assert setting_key(partners[0]) != setting_key(partners[1])
+
+
+def test_several_as_one_are_no_run_to_choose(run: Run, pair: list[Path]) -> None:
+    both = run("evaluate", f"run=[{pair[0]},{pair[1]}]", "bootstrap=0")
+    assert both.code == 0, both.err
+    exchange(pair[1], "validation", "train")
+    others = run("evaluate", f"run=[{pair[0]},{pair[1]}]", "bootstrap=0")
+    assert others.code == 0, "on the test side they agree"
+    assert "validation" not in json.loads((others.directory / "summary.json").read_text(encoding="utf-8"))
+    chosen = choose(compare([pair[0], both.directory]))
+    assert chosen.run.directory == pair[0]
+    assert chosen.candidates == 1
 
 
 def test_what_cannot_answer_as_one_is_refused(run: Run, pair: list[Path], tmp_path: Path) -> None:

@@ -259,6 +259,18 @@ def test_where_no_object_fits_what_fills_the_box_is_cut_off_at_its_edges() -> No
     assert masked.grey[:, 19:].min() >= 228
 
 
+def test_what_other_boxes_explain_is_not_cut_off() -> None:
+    """A pale chromosome below a dark one that crosses its box from corner to corner and has a box of its own."""
+    grey = np.full((160, 160), 230, np.uint8)
+    grey[20:80, 50:62] = 205
+    cv2.line(grey, (30, 8), (84, 92), 60, 7)
+    box, other = (46, 16, 68, 84), (24, 2, 90, 98)
+    spread = Spread(cv2.GaussianBlur(grey, (0, 0), 0.5), [box, other])
+    plain, masked = (spread.cut(box, mask=mask) for mask in ("none", "object"))
+    pale = np.s_[6:20, 5:15]
+    assert np.array_equal(masked.grey[pale], plain.grey[pale])
+
+
 @pytest.mark.parametrize("level", [0, 127, 255])
 def test_where_there_is_no_object_the_crop_stays_and_is_flagged(level: int) -> None:
     spread = Spread(np.full((40, 30), level, np.uint8))

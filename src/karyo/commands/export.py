@@ -149,21 +149,29 @@ def _error(selected: "Selected") -> str:
     return f"{percent(selected.error)} ({selected.wrong} of {selected.accepted}; at most {most})"
 
 
+def _notes_on_acceptance(kind: str, chosen: "Selected") -> list[str]:
+    from karyo.reports.fields import percent
+
+    if not chosen.accepted:
+        return [
+            f"{kind}no threshold keeps the error that low, so every image will be rejected; choose a larger "
+            "--wanted-error"
+        ]
+    if chosen.accepted < _FEW_ACCEPTED:
+        return [
+            f"{kind}only {chosen.accepted} of {chosen.images} validation images are accepted, too few to know how many "
+            f"are wrong: up to {percent(chosen.error_at_most)} may be; choose a larger --wanted-error, or train longer"
+        ]
+    return []
+
+
 def _notes(exported: "Exported") -> list[str]:
     """Say what makes the file less useful than it looks."""
     from karyo.reports.fields import percent
 
-    notes = []
-    chosen = exported.measured["validation"].selected
-    if not chosen.accepted:
-        notes.append(
-            "no threshold keeps the error that low, so every image will be rejected; choose a larger --wanted-error"
-        )
-    elif chosen.accepted < _FEW_ACCEPTED:
-        notes.append(
-            f"only {chosen.accepted} of {chosen.images} validation images are accepted, too few to know how many are "
-            f"wrong: up to {percent(chosen.error_at_most)} may be; choose a larger --wanted-error, or train longer"
-        )
+    notes = _notes_on_acceptance("", exported.measured["validation"].selected)
+    if (in_cell := exported.measured["validation"].selected_in_cell) is not None:
+        notes += _notes_on_acceptance("seen in its cell: ", in_cell)
     lost = exported.measured["validation"].original - (exported.measured["validation"].measures.accuracy.value or 0.0)
     if lost > _MUCH_LOST:
         notes.append(f"eight-bit integers cost {percent(lost)} of the validation images; export without --int8")

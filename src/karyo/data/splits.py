@@ -37,7 +37,7 @@ class Split:
 
     Attributes:
         train: Indices to learn from, int64.
-        validation: Indices to choose the best checkpoint by, int64.
+        validation: Indices to choose between epochs and settings by, int64.
         test: Indices to measure on, once, int64.
         by: ``case``, ``cell`` or ``image``: what lies on one side only.
         seed: Seed that the split was drawn with.

@@ -64,13 +64,14 @@ def with_cells(engine: Engine, data: ChromosomeData, positions: Sequence[int], a
     cells = [cell for cell in data.group_by_cell(positions) if len(cell) >= FEWEST_IN_CELL]
     if not cells:
         return alone
-    logits = alone.logits.copy()
+    logits, seen = alone.logits.copy(), np.zeros(len(alone.logits), np.bool_)
     with progress_bar(title, len(cells), only_on_terminals=True) as advance:
         for cell in cells:
             logits[cell] = engine.see_cell(data.images([positions[place] for place in cell]))
+            seen[cell] = True
             advance()
     _check_numbers(logits)
-    return replace(alone, in_cell=logits)
+    return replace(alone, in_cell=logits, seen=seen)
 
 
 def _check_numbers(logits: NDArray[np.float32]) -> None:

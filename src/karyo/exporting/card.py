@@ -145,7 +145,7 @@ def _reached(measured: Mapping[str, Measured]) -> list[str]:
     note = (
         f"Measured on this file, with 95 % intervals from a bootstrap over {_resampled(measured)}. "
         "The validation side has chosen the "
-        "epoch, often the run among others, the temperature and the threshold: its figures are a little too good. "
+        "temperature and the threshold, often the epoch and the run among others: its figures are a little too good. "
         + ("The test side had no part in any of it." if "test" in measured else "There was no test side.")
     )
     return [note, "", *_table(("", *measured), rows)]
@@ -174,21 +174,24 @@ def _certainty(passport: Passport, measured: Mapping[str, Measured]) -> list[str
         f"Logits are divided by the temperature {passport.temperature:.3f}, fitted on the validation side (Guo et al., "
         "ICML 2017)."
     )
-    chosen = (
-        f"An answer below the probability {passport.threshold:.3f} is rejected: the lowest threshold at which at "
-        f"most {wanted} of the accepted validation images were wrong{_cells_threshold(passport)}. This was observed "
-        "there, and is no guarantee; the test column shows what became of it on unseen images."
-    )
-    none = f"No threshold keeps the wrong ones among the accepted at {wanted}, so every answer is rejected."
-    note = f"{fitted} {chosen if measured['validation'].selected.accepted else none}"
+    note = f"{fitted} {_threshold(passport.threshold, wanted)}"
+    if passport.cell_temperature is not None and passport.cell_threshold is not None:
+        note += (
+            f" Where it sees a whole cell the temperature is {passport.cell_temperature:.3f}. "
+            f"{_threshold(passport.cell_threshold, wanted)}"
+        )
     return [note, "", *_table(("", *measured), rows)]
 
 
-def _cells_threshold(passport: Passport) -> str:
-    """Say what holds for images that are seen in their cells."""
-    if passport.cell_temperature is None:
-        return ""
-    return f" (seen in its cell: temperature {passport.cell_temperature:.3f}, {passport.cell_threshold:.3f})"
+def _threshold(threshold: float, wanted: str) -> str:
+    """Say from where on answers are accepted, and why; a threshold of 1 says that none may be."""
+    if threshold == 1:
+        return f"No threshold keeps the wrong ones among the accepted at {wanted}, so every answer is rejected."
+    return (
+        f"An answer below the probability {threshold:.3f} is rejected: the lowest threshold at which at most {wanted} "
+        "of the accepted validation images were wrong. This was observed there, and is no guarantee; the test column "
+        "shows what became of it on unseen images."
+    )
 
 
 def _weak(measured: Mapping[str, Measured]) -> list[str]:

@@ -21,6 +21,9 @@ from karyo.progress import progress_bar
 _FALSE_REJECTION = 0.01
 _MOST_RESAMPLES = 1000
 
+_Told = tuple[Measures, Selected]
+"""How good answers are, and what is accepted of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -52,7 +55,7 @@ class Measured:
         doubted: Share of images that are rejected for their pixels alone, 0..1; all of them show a chromosome, so these
             are lost without need.
         selected: What all limits together accept.
-        in_cell: The measures of images that are seen in their cells; None where they cannot be.
+        in_cell: The measures of the images that are seen in their cells; None where none can be.
         selected_in_cell: What all limits together accept of these.
     """
 
@@ -85,10 +88,10 @@ def settle(
         replace(scope, distance=distance),
         _threshold(answer.logits, temperature, labels, left, wanted_error),
     )
-    if answer.in_cell is None:
+    if answer.in_cell is None or answer.seen is None:
         return alone
-    of_cells = fit_temperature(answer.in_cell, labels)
-    threshold = _threshold(answer.in_cell, of_cells, labels, left, wanted_error)
+    of_cells = fit_temperature(answer.in_cell[answer.seen], labels[answer.seen])
+    threshold = _threshold(answer.in_cell, of_cells, labels, left & answer.seen, wanted_error)
     return replace(alone, cell_temperature=of_cells, cell_threshold=threshold)
 
 
@@ -140,15 +143,20 @@ def measure_side(
     passable = clear & _near(answer, limits.scope.distance)
     resamples = min(run.config.get("bootstrap", _MOST_RESAMPLES), _MOST_RESAMPLES)
 
-    def told(logits: NDArray[np.float32], temperature: float, threshold: float) -> tuple[Measures, Selected]:
-        predictions = Predictions(paths, cells, labels, calibrated(logits, temperature))
+    def told(rows: NDArray[np.int64], logits: NDArray[np.float32], temperature: float, threshold: float) -> _Told:
+        predictions = Predictions(
+            [paths[row] for row in rows],
+            [cells[row] for row in rows],
+            labels[rows],
+            calibrated(logits[rows], temperature),
+        )
         sure = (predictions.probabilities.max(axis=1) >= threshold) & (threshold < 1)
-        return measure(predictions, resamples=resamples), select(passable & sure, predictions.correct)
+        return measure(predictions, resamples=resamples), select(passable[rows] & sure, predictions.correct)
 
-    alone = told(answer.logits, limits.temperature, limits.threshold)
-    seen: tuple[Measures, Selected] | tuple[None, None] = (None, None)
-    if answer.in_cell is not None and limits.cell_temperature is not None:
-        seen = told(answer.in_cell, limits.cell_temperature, limits.cell_threshold)
+    alone = told(np.arange(len(labels)), answer.logits, limits.temperature, limits.threshold)
+    seen: _Told | tuple[None, None] = (None, None)
+    if answer.in_cell is not None and answer.seen is not None and limits.cell_temperature is not None:
+        seen = told(np.flatnonzero(answer.seen), answer.in_cell, limits.cell_temperature, limits.cell_threshold)
     return Measured(
         measures=alone[0],
         original=float((original.logits.argmax(axis=1) == labels).mean()),

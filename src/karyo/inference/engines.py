@@ -35,11 +35,13 @@ class Answer:
         distance: float32 (N,), how far the pictures are from the training images; None where the file does not measure
             it.
         in_cell: float32 (N, 24), logits of each image seen beside the others of its cell; None where not asked.
+        seen: bool (N,), of which images ``in_cell`` is that: cells of too few are seen alone; None where not asked.
     """
 
     logits: NDArray[np.float32]
     distance: NDArray[np.float32] | None
     in_cell: NDArray[np.float32] | None = None
+    seen: NDArray[np.bool_] | None = None
 
 
 class Engine(Protocol):

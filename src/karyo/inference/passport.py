@@ -73,7 +73,8 @@ class Passport:
         licence: A note on what the file may be used for.
         cell_temperature: The same as ``temperature`` for images that are seen beside the others of their cell; None
             where the network cannot do that.
-        cell_threshold: The same as ``threshold`` for images that are seen beside the others of their cell.
+        cell_threshold: The same as ``threshold`` for images that are seen beside the others of their cell; None for the
+            same threshold, as in files of before there was one.
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -94,7 +95,7 @@ class Passport:
     karyo: str = ""
     licence: str = ""
     cell_temperature: float | None = None
-    cell_threshold: float = 0.0
+    cell_threshold: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be meant."""
@@ -106,7 +107,8 @@ class Passport:
         if self.cell_temperature is not None:
             _check_number("cell_temperature", self.cell_temperature, 1e-3, 1e3)
         _check_number("threshold", self.threshold, 0, 1)
-        _check_number("cell_threshold", self.cell_threshold, 0, 1)
+        if self.cell_threshold is not None:
+            _check_number("cell_threshold", self.cell_threshold, 0, 1)
         _check_licence(self.licence)
         _check_notes("training", self.training)
         _check_notes("selection", self.selection)

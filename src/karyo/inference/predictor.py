@@ -102,7 +102,8 @@ class Predictor:
         answer = self._engine(np.stack([image.pixels for image in prepared]))
         alone = calibrated(answer.logits, self.passport.temperature)
         thresholds = np.full(len(prepared), self.passport.threshold)
-        thresholds[self._seen_in_cell(prepared)] = self.passport.cell_threshold
+        if self.passport.cell_threshold is not None:
+            thresholds[self._seen_in_cell(prepared)] = self.passport.cell_threshold
         return self._predictions(prepared, answer, self.see_in_cell(prepared, alone), thresholds)
 
     def see_in_cell(self, images: Sequence[PreparedImage], alone: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from karyo.evaluation.deciding import check_cells
 from karyo.evaluation.measure import measure
 from karyo.evaluation.predict import predict
 from karyo.files import sha256
+from karyo.identity import setting_key, settings_of_config
 from karyo.models.checkpoint import TrainedNetwork, load_checkpoint
 from karyo.models.joining import join
 from karyo.reports.fields import number_at
@@ -33,7 +34,15 @@ from karyo.training.by_cell import (
     open_own,
 )
 from karyo.training.finished import agreed, find_finished, open_as_trained, own_data, runs_by_split, side_of_splits
-from karyo.training.outcome import HPARAMS, draw_figures, measuring_device, print_result, shown, write_results
+from karyo.training.outcome import (
+    HPARAMS,
+    draw_figures,
+    files_of_cells,
+    measuring_device,
+    print_result,
+    shown,
+    write_results,
+)
 from karyo.training.record import RunRecord
 from karyo.training.settings import check_values
 
@@ -68,7 +77,7 @@ def evaluate_run(config: DictConfig) -> None:
     """Measure a run's best checkpoint as its own end did, on the data that the configuration names.
 
     Of several runs the mean of their probabilities is measured, on the test side that they have in common; of sweeps
-    that of the runs of each split, one split after the other, for `karyo compare` to put together.
+    that of the runs of each split, one split after the other: on their own test sides, for `karyo compare` to pool.
 
     Without ``data=`` it is the run's own data and its test side; with other data it is every image of them. With
     ``by_cell`` each cell is decided together as well, and both ways are measured by cell.
@@ -81,7 +90,7 @@ def evaluate_run(config: DictConfig) -> None:
     groups = find_groups(config)
     for group in groups:
         evaluate_group(config, group, directory if len(groups) == 1 else directory / group[0].name)
-    if len(groups) > 1:
+    if len(groups) > 1 and len(groups[0]) > 1:
         print_pairs(Console(), "Next", {"all of them together": f"karyo compare {shlex.quote(shown(directory))}"})
 
 
@@ -179,24 +188,29 @@ def facts_of_members(measured: Measured, data: ChromosomeData, device: torch.dev
     """
     contents = [RunRecord.read(run).content for run in measured.runs]
     common = agreed(contents)
-    kept = {name: common[name] for name in (*HPARAMS, "data", "image_size", "split_by") if name in common}
-    config = agreed([content.get("config", {}) for content in contents]) | {"members": len(contents)}
-    sizes = [number_at(content, "parameters") for content in contents]
+    configs = [content.get("config", {}) for content in contents]
     typed = [content.get("overrides", []) for content in contents]
-    facts: dict[str, Any] = {
+    sizes = [number_at(content, "parameters") for content in contents]
+    facts: dict[str, Any] = {name: common[name] for name in (*HPARAMS, "image_size", "split_by") if name in common}
+    facts |= {
         "members": list(map(str, measured.runs)),
-        "config": config,
+        # Their split is the same: they were measured on one test side.
+        "data": contents[0].get("data", {}),
+        "config": members_config(configs),
         "overrides": [*(each for each in typed[0] if all(each in other for other in typed)), f"members={len(typed)}"],
     }
     if None not in sizes:
         facts["parameters"] = sum(int(size) for size in sizes if size)
-    validation = side_of_splits(measured.runs, "validation", data.records)
+    try:
+        validation = side_of_splits(measured.runs, "validation", data.records)
+    except SettingsError:
+        validation = []  # they validated on different images, which only their comparison misses
     if not validation:
-        return kept | facts
+        return facts
     answers = predict(measured.trained.network, data.ordered_dataloader(validation), data.records, device=device)
     measures = measure(answers, resamples=0)
     reached = {"accuracy": measures.accuracy.value, "loss": measures.log_loss.value}
-    return kept | facts | {"validation": reached}
+    return facts | {"validation": reached}
 
 
 def files_of(record: RunRecord, measured: str) -> dict[str, str]:
@@ -208,8 +222,22 @@ def files_of(record: RunRecord, measured: str) -> dict[str, str]:
         "each prediction": f"{directory}/predictions.csv",
     }
     if "by_cell" in record.content:
-        files |= {"each cell": f"{directory}/cells.csv", "each place in a cell": f"{directory}/assigned.csv"}
+        files |= files_of_cells(record.directory)
     return files | {"everything else": f"{directory}/summary.json"}
+
+
+def members_config(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give a configuration that stands for several runs as one.
+
+    Args:
+        configs: Theirs, resolved.
+
+    Returns:
+        What is the same in all of them; ``members``, the keys of their settings, so that others of the same kinds and
+        other seeds are repetitions of it; and their seeds.
+    """
+    members = sorted(setting_key(settings_of_config(config)) for config in configs)
+    return agreed(configs) | {"members": members, "seed": [config.get("seed") for config in configs]}
 
 
 def find_groups(config: DictConfig) -> list[tuple[Path, ...]]:

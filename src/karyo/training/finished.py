@@ -1,6 +1,7 @@
 """A finished run: its best checkpoint, its configuration, its data and the sides of its split."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from karyo.data.records import Record
 from karyo.errors import DataError, SettingsError
 from karyo.models.checkpoint import TrainedNetwork
 from karyo.reports.fields import text_at
-from karyo.reports.runs import RECORD_NAME, SPLIT_NAME, read_records
+from karyo.reports.runs import RECORD_NAME, SPLIT_NAME, find_records, read_records
 from karyo.training.build import build
 from karyo.training.record import RunRecord
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,16 @@ def find_finished(directory: Path) -> FinishedRun:
 
 
 def agreed(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Keep what is the same in all of these records or configurations; at least one."""
+    """Keep what is the same in all of these records or configurations, at least one: of what is nested each leaf."""
     first, *others = contents
-    return {name: value for name, value in first.items() if all(each.get(name) == value for each in others)}
+    same: dict[str, Any] = {}
+    for name, value in first.items():
+        values = [each.get(name) for each in others]
+        if all(each == value for each in values):
+            same[name] = value
+        elif isinstance(value, Mapping) and all(isinstance(each, Mapping) for each in values):
+            same[name] = agreed([value, *(each for each in values if isinstance(each, Mapping))])
+    return same
 
 
 def runs_by_split(places: Sequence[Path]) -> list[tuple[Path, ...]]:
@@ -71,23 +81,49 @@ def runs_by_split(places: Sequence[Path]) -> list[tuple[Path, ...]]:
         runs themselves.
 
     Raises:
-        SettingsError: If runs and sweeps are mixed, there is no finished run, or one split has more runs than another.
+        SettingsError: If runs and sweeps are mixed, a sweep is given twice or has no finished run, or not every split
+            has as many runs of each sweep.
     """
-    sweeps = [place for place in places if not (place / RECORD_NAME).exists() and place.is_dir()]
+    sweeps = [place for place in places if find_sweep(place)]
     if not sweeps:
         return [tuple(places)]
     if len(sweeps) < len(places):
         raise SettingsError("run= names runs as well as sweeps; give either runs of one split, or sweeps.")
+    if len({sweep.resolve() for sweep in sweeps}) < len(sweeps):
+        raise SettingsError("run= names a sweep twice; its runs would only count double: leave one out.")
+    found = [_finished_by_split(sweep) for sweep in sweeps]
+    splits = list(dict.fromkeys(split for groups in found for split in groups))
+    for sweep, groups in zip(sweeps, found, strict=True):
+        counts = {len(groups.get(split, ())) for split in splits}
+        if len(counts) > 1:
+            rarest = min(splits, key=lambda split: len(groups.get(split, ())))
+            example = next(run for others in found for run in others.get(rarest, ()))
+            raise SettingsError(
+                f"runs answer as one where they share a split, and {sweep} has not as many finished runs of each: "
+                f"look for those of the split of {example}."
+            )
+    return [tuple(run for groups in found for run in groups[split]) for split in splits]
+
+
+def find_sweep(place: Path) -> bool:
+    """Tell whether a directory is that of a sweep: no run itself, but with runs below."""
+    return place.is_dir() and not (place / RECORD_NAME).exists() and bool(find_records(place))
+
+
+def _finished_by_split(sweep: Path) -> dict[str, list[Path]]:
+    """Group a sweep's finished runs by the digest of their split."""
+    records, problems = read_records(sweep)
+    for problem in problems:
+        log.warning("%s", problem)
     groups: dict[str, list[Path]] = defaultdict(list)
-    for record in read_records(*sweeps)[0]:
+    for record in records:
         if text_at(record, "status") == "finished" and "measured" not in record:
             groups[text_at(record, "data", "split")].append(Path(record["directory"]))
-    if not groups or "" in groups:
-        raise SettingsError(f"below {', '.join(map(str, sweeps))} there is no finished run, or one without its split.")
-    if len({len(group) for group in groups.values()}) > 1:
-        counts = ", ".join(f"{len(group)} with that of {group[0].name}" for group in groups.values())
-        raise SettingsError(f"runs answer as one where they share a split, and not all splits have as many: {counts}.")
-    return [tuple(group) for group in groups.values()]
+    if not groups:
+        raise SettingsError(f"no run below {sweep} has finished.")
+    if "" in groups:
+        raise SettingsError(f"{groups[''][0]} does not say how its images were split: name the runs one by one.")
+    return groups
 
 
 def open_as_trained(node: DictConfig, trained: TrainedNetwork, batch_size: int) -> ChromosomeData:

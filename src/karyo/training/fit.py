@@ -51,7 +51,7 @@ class Fitted:
     Attributes:
         data: The data of the run, set up.
         loggers: The run's loggers, still open.
-        best: The checkpoint with the best validation accuracy.
+        best: The checkpoint that counts: of the best validation accuracy, or of the last epoch.
         epochs: The epoch log, read back from its file.
     """
 

@@ -1,4 +1,4 @@
-"""The end of a run: the best checkpoint meets the test side once, and what came out is written and shown."""
+"""The end of a run: the weights that it kept meet the test side once, and what came out is written and shown."""
 
 import os
 import shlex
@@ -47,7 +47,7 @@ GRID = ("model", "optimizer", "lr")
 
 
 def conclude(config: DictConfig, record: RunRecord, fitted: Fitted) -> None:
-    """Measure the best checkpoint on the test side, and complete the run's record, files and TensorBoard log."""
+    """Measure the checkpoint that counts on the test side, and complete the run's record, files and TensorBoard log."""
     trained = load_checkpoint(fitted.best)
     device = measuring_device(config.trainer.get("accelerator"))
     predictions = predict(
@@ -165,9 +165,7 @@ def print_outcome(record: RunRecord) -> None:
         "figures": f"{directory}/figures/  (confusion, reliability, mistakes, curves, samples)",
         "each prediction": f"{directory}/{PREDICTIONS_NAME}",
     }
-    files |= (
-        {"each cell": f"{directory}/cells.csv", "each place in a cell": f"{directory}/assigned.csv"} if by_cell else {}
-    )
+    files |= files_of_cells(record.directory) if by_cell else {}
     print_result(
         {**record.content, "by_cell": by_cell} if by_cell else record.content,
         files | {"everything else": f"{directory}/{SUMMARY}"},
@@ -178,6 +176,16 @@ def print_outcome(record: RunRecord) -> None:
             "compare settings": "python src/train.py -m model=resnet18,resnet50 lr=1e-4,1e-3",
         },
     )
+
+
+def files_of_cells(directory: Path) -> dict[str, str]:
+    """Name what a measurement by cell has left in a directory, as the user would type it."""
+    names = {
+        "each cell": "cells.csv",
+        "each place in a cell": "assigned.csv",
+        "each image in its cell": "predictions_in_cell.csv",
+    }
+    return {title: f"{shown(directory)}/{name}" for title, name in names.items() if (directory / name).is_file()}
 
 
 def print_result(summary: Mapping[str, Any], files: dict[str, str], commands: dict[str, str]) -> None:

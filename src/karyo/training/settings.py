@@ -80,7 +80,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "trainer.accumulate_grad_batches": (lambda value: _is_whole(value) and value > 0, "a whole number above 0"),
     "trainer.limit_val_batches": (
         lambda value: value is None or value,
-        "above 0: it chooses the best epoch",
+        "above 0: every epoch is validated",
     ),
     "sweep.retry_failed": (lambda value: isinstance(value, bool), "true or false"),
     "sweep.keep_outdated": (lambda value: isinstance(value, bool), "true or false"),

@@ -40,7 +40,7 @@ class Fold:
 
     Attributes:
         test: Names of the cases or cells to measure on.
-        validation: Names of those to choose the best checkpoint by; none of ``test``.
+        validation: Names of those to choose between epochs and settings by; none of ``test``.
     """
 
     test: tuple[str, ...]

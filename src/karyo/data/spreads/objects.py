@@ -104,11 +104,7 @@ class SpreadObjects:
             Nothing and 0 where there is no foreground in the box.
         """
         inside = self._within(box)
-        others = self._covered > 0
-        if box in self._boxes:
-            others[inside[1] : inside[3], inside[0] : inside[2]] = (
-                self._covered[inside[1] : inside[3], inside[0] : inside[2]] > 1
-            )
+        others = self._elsewhere(box, inside)
         numbers = np.unique(self._numbers[inside[1] : inside[3], inside[0] : inside[2]])
         options = [self._best_part(int(number), inside, others) for number in numbers if number]
         chosen = self._joined(sorted(options, key=lambda option: -option[1]), inside)
@@ -122,7 +118,8 @@ class SpreadObjects:
         """Find what hangs together inside an annotated box and fills it best, cut off at the box's edges.
 
         For boxes that no object fits: stain too pale for the threshold of the whole spread, which is chosen anew inside
-        the box, or a cluster that is not cut where it should be. What touches the chromosome stays with it.
+        the box, or a cluster that is not cut where it should be. What touches the chromosome stays with it. What other
+        boxes explain, or only crosses the box, is none of its own.
 
         Args:
             box: The annotated box; what of it lies in the image counts.
@@ -135,11 +132,24 @@ class SpreadObjects:
         window = foreground(np.ascontiguousarray(self._grey[top:bottom, left:right]))
         # Where only corners touch, two objects do.
         count, numbers = cv2.connectedComponents(window.astype(np.uint8), connectivity=4)
-        pieces = [_shrunk(numbers == number, left, top) for number in range(1, count)]
+        others = self._elsewhere(box, inside)
+        pieces = [
+            piece
+            for number in range(1, count)
+            if _pixels(piece := _shrunk(numbers == number, left, top), others) < _ELSEWHERE * piece.area
+        ]
         best = max(pieces, key=lambda piece: self._fit([piece], inside), default=None)
         if best is not None and self._fit([best], inside) >= _CUT_FIT:
             found[best.box[1] : best.box[3], best.box[0] : best.box[2]] = best.mask
         return found
+
+    def _elsewhere(self, box: Edges, inside: Edges) -> NDArray[np.bool_]:
+        """Mark what lies in other boxes than this one, bool (H, W)."""
+        others = self._covered > 0
+        if box in self._boxes:
+            window = slice(inside[1], inside[3]), slice(inside[0], inside[2])
+            others[window] = self._covered[window] > 1
+        return others
 
     def _within(self, box: Edges) -> Edges:
         height, width = self.mask.shape

@@ -132,8 +132,8 @@ def choose(comparison: Comparison, by: str = "accuracy", limits: list[Limit] | N
 
     Args:
         comparison: Of any runs. Of several boards, whose settings cannot be compared, the first is taken.
-        by: ``accuracy`` (higher is better) or ``loss`` (lower is better), each on the validation side in the best
-            epoch, mean over repetitions.
+        by: ``accuracy`` (higher is better) or ``loss`` (lower is better), each on the validation side with the
+            weights that were kept, mean over repetitions.
         limits: What it may have at most.
 
     Raises:
@@ -146,7 +146,9 @@ def choose(comparison: Comparison, by: str = "accuracy", limits: list[Limit] | N
         raise SettingsError(
             f"no run below {', '.join(comparison.sources)} has finished, so there is nothing to choose from"
         )
-    finished = [it for it in board.contenders if it.rank is not None and worth(it, by) is not None]
+    # Several runs as one have no checkpoint of their own to take.
+    single = [it for it in board.contenders if not any("members" in run.record for run in it.runs)]
+    finished = [it for it in single if it.rank is not None and worth(it, by) is not None]
     if not finished:
         raise SettingsError(f"no run records its validation {by}; choose --by {'accuracy' if by == 'loss' else 'loss'}")
     kept = [it for it in finished if all(_keeps(it, limit) for limit in limits or ())]
