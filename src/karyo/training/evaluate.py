@@ -183,7 +183,7 @@ def facts_of_members(measured: Measured, data: ChromosomeData, device: torch.dev
         device: Where to compute.
 
     Returns:
-        What is the same in their records and configurations, the configuration with the number of ``members``, and what
+        What is the same in their records; the configuration that stands for them (:func:`members_config`); and what
         they reach together on the validation side.
     """
     contents = [RunRecord.read(run).content for run in measured.runs]
