@@ -84,7 +84,7 @@ def runs_by_split(places: Sequence[Path]) -> list[tuple[Path, ...]]:
         SettingsError: If runs and sweeps are mixed, a sweep is given twice or has no finished run, or not every split
             has as many runs of each sweep.
     """
-    sweeps = [place for place in places if find_sweep(place)]
+    sweeps = [place for place in places if is_sweep(place)]
     if not sweeps:
         return [tuple(places)]
     if len(sweeps) < len(places):
@@ -105,7 +105,7 @@ def runs_by_split(places: Sequence[Path]) -> list[tuple[Path, ...]]:
     return [tuple(run for groups in found for run in groups[split]) for split in splits]
 
 
-def find_sweep(place: Path) -> bool:
+def is_sweep(place: Path) -> bool:
     """Tell whether a directory is that of a sweep: no run itself, but with runs below."""
     return place.is_dir() and not (place / RECORD_NAME).exists() and bool(find_records(place))
 

@@ -118,8 +118,8 @@ class SpreadObjects:
         """Find what hangs together inside an annotated box and fills it best, cut off at the box's edges.
 
         For boxes that no object fits: stain too pale for the threshold of the whole spread, which is chosen anew inside
-        the box, or a cluster that is not cut where it should be. What touches the chromosome stays with it. What other
-        boxes explain, or only crosses the box, is none of its own.
+        the box, or a cluster that is not cut where it should be. What touches the chromosome stays with it; what
+        other boxes explain is none of its own.
 
         Args:
             box: The annotated box; what of it lies in the image counts.

@@ -144,8 +144,7 @@ def _contender(runs: Setting, values: Values, expected: int) -> Contender:
         checkpoint_bytes=None if size is None else round(size),
         seconds_per_epoch=average_of([_seconds_per_epoch(run) for run in counted]),
         latency_ms=middle_of([number_at(record, "cost", "latency_ms") for record in records]),
-        # Several runs as one were measured, not trained.
-        seconds=average_of([number_at(record, "seconds") for record in records if "members" not in record]),
+        seconds=average_of([number_at(run.record, "seconds") for run in counted if not run.is_ensemble]),
         expected=expected,
         assigned=_mean_by_cell(counted, "accuracy"),
         cells_right=_mean_by_cell(counted, "cells_right"),

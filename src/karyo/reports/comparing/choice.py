@@ -146,8 +146,7 @@ def choose(comparison: Comparison, by: str = "accuracy", limits: list[Limit] | N
         raise SettingsError(
             f"no run below {', '.join(comparison.sources)} has finished, so there is nothing to choose from"
         )
-    # Several runs as one have no checkpoint of their own to take.
-    single = [it for it in board.contenders if not any("members" in run.record for run in it.runs)]
+    single = [it for it in board.contenders if not any(run.is_ensemble for run in it.runs)]
     finished = [it for it in single if it.rank is not None and worth(it, by) is not None]
     if not finished:
         raise SettingsError(f"no run records its validation {by}; choose --by {'accuracy' if by == 'loss' else 'loss'}")

@@ -45,6 +45,11 @@ class RunResult:
     by_cell: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether several runs answered as one: measured, not trained, without a checkpoint of its own."""
+        return "members" in self.record
+
+    @property
     def validation_accuracy(self) -> float | None:
         """On the validation side in the epoch whose weights were kept, 0..1; None where it is not recorded."""
         return share_at(self.record, "validation", "accuracy")
